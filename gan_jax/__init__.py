@@ -1,0 +1,1 @@
+"""Generative adversarial networks on JAX: a small, correct, fast core and an interactive course."""

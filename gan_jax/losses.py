@@ -1,0 +1,223 @@
+"""Logits of real and fake samples come in; the two players' losses, both to be minimised, and penalties on D go out.
+
+A logit is the discriminator's output before any sigmoid: `D(x) = sigmoid(logit)`. Writing every loss on logits
+through `softplus(a) = log(1 + e^a)` keeps value and gradient finite where `log(sigmoid(a))` is -inf.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.nn import softplus
+from jaxtyping import Array, Float, Key
+
+from .errors import Menu
+
+Logits = Float[Array, " n"]
+Scalar = Float[Array, ""]
+
+
+class Loss(NamedTuple):
+    """A GAN objective: a pair of pure functions of `(real_logits, fake_logits)`, both of shape (n,), both minimised.
+
+    Attributes:
+        discriminator: what D minimises; a scalar.
+        generator: what G minimises; a scalar. Relativistic losses need the real logits here too.
+        name: for labels.
+        has_labels: D's term pulls real logits towards a label, so one-sided label smoothing has a meaning.
+    """
+
+    discriminator: Callable[[Logits, Logits], Scalar]
+    generator: Callable[[Logits, Logits], Scalar]
+    name: str = "custom"
+    has_labels: bool = False
+
+
+def _cross_entropy(real: Logits, fake: Logits) -> Scalar:
+    # -log D(x) = softplus(-a), -log(1 - D(x)) = softplus(a)
+    return jnp.mean(softplus(-real)) + jnp.mean(softplus(fake))
+
+
+def _exp(x: Logits) -> Logits:
+    """e^x, continued above x = 30 by its tangent: still convex and increasing, and finite at any float32 logit."""
+    return jnp.exp(jnp.minimum(x, 30.0)) * (1 + jnp.maximum(x - 30.0, 0.0))
+
+
+minimax = Loss(_cross_entropy, lambda real, fake: -jnp.mean(softplus(fake)), "minimax", True)
+"""The original game: `D: -E log D(x) - E log(1 - D(G(z)))`, `G: E log(1 - D(G(z)))`, which saturates: the gradient
+that reaches G at fake logit a is `-sigmoid(a)`, nothing when D is sure. Goodfellow et al. 2014, equation 1."""
+
+nonsaturating = Loss(_cross_entropy, lambda real, fake: jnp.mean(softplus(-fake)), "non-saturating", True)
+"""`G: -E log D(G(z))`, D as in `minimax`; the gradient at fake logit a is `-(1 - sigmoid(a))`.
+Goodfellow et al. 2014, section 3."""
+
+least_squares = Loss(
+    lambda real, fake: 0.5 * jnp.mean((real - 1) ** 2) + 0.5 * jnp.mean(fake**2),
+    lambda real, fake: 0.5 * jnp.mean((fake - 1) ** 2),
+    "least squares",
+    True,
+)
+"""`D: E (D(x) - 1)^2 / 2 + E D(G(z))^2 / 2`, `G: E (D(G(z)) - 1)^2 / 2`; the logit itself is D's answer.
+Mao et al. 2017, equation 9."""
+
+wasserstein = Loss(
+    lambda real, fake: jnp.mean(fake) - jnp.mean(real), lambda real, fake: -jnp.mean(fake), "Wasserstein"
+)
+"""`D: E D(G(z)) - E D(x)`, `G: -E D(G(z))`; the critic must be held Lipschitz by clipping or a penalty.
+Arjovsky et al. 2017, equations 2 and 3."""
+
+hinge = Loss(
+    lambda real, fake: jnp.mean(jax.nn.relu(1 - real)) + jnp.mean(jax.nn.relu(1 + fake)),
+    lambda real, fake: -jnp.mean(fake),
+    "hinge",
+)
+"""`D: E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))`, `G: -E D(G(z))`. Lim and Ye 2017; Miyato et al. 2018."""
+
+relativistic = Loss(
+    lambda real, fake: jnp.mean(softplus(fake - real)),
+    lambda real, fake: jnp.mean(softplus(real - fake)),
+    "relativistic pairing",
+)
+"""RpGAN: each real logit is paired with one fake logit, `D: E log(1 + e^(fake - real))`, G the reverse.
+Jolicoeur-Martineau 2019; Huang et al. 2024 (R3GAN), equation 2."""
+
+f_kl = Loss(
+    lambda real, fake: -jnp.mean(real) + jnp.mean(_exp(fake - 1)),
+    lambda real, fake: -jnp.mean(_exp(fake - 1)),
+    "f-GAN KL",
+)
+"""`KL(p || p_g)`: output activation `T = v`, conjugate `f*(t) = e^(t - 1)` (above v = 31 continued by its tangent, to
+stay finite). D minimises `-E T(x) + E f*(T(G(z)))`, G minimises `-E f*(T(G(z)))`. Nowozin et al. 2016, tables 1, 2."""
+
+f_reverse_kl = Loss(
+    lambda real, fake: jnp.mean(_exp(-real)) + jnp.mean(fake) - 1,
+    lambda real, fake: -jnp.mean(fake) + 1,
+    "f-GAN reverse KL",
+)
+"""`KL(p_g || p)`: `T = -e^-v`, `f*(T) = v - 1` (below v = -30 the exponential is continued by its tangent).
+Nowozin et al. 2016, tables 1 and 2, with v's sign turned so that a larger v means more real."""
+
+f_jensen_shannon = Loss(
+    lambda real, fake: _cross_entropy(real, fake) - 2 * jnp.log(2.0),
+    lambda real, fake: -jnp.mean(softplus(fake)) + jnp.log(2.0),
+    "f-GAN Jensen-Shannon",
+    True,
+)
+"""`2 JSD(p, p_g)`: `T = log 2 - log(1 + e^-v)`, `f*(T) = log(1 + e^v) - log 2`: `minimax` up to a constant.
+Nowozin et al. 2016, tables 1 and 2."""
+
+f_pearson = Loss(
+    lambda real, fake: -jnp.mean(real) + jnp.mean(0.25 * fake**2 + fake),
+    lambda real, fake: -jnp.mean(0.25 * fake**2 + fake),
+    "f-GAN Pearson",
+)
+"""`chi2(p || p_g) = int (p - p_g)^2 / p_g`: `T = v`, `f*(t) = t^2 / 4 + t`. Nowozin et al. 2016, tables 1 and 2."""
+
+LOSSES: Menu[Loss] = Menu(
+    "loss",
+    {
+        "nonsaturating": nonsaturating,
+        "minimax": minimax,
+        "least_squares": least_squares,
+        "wasserstein": wasserstein,
+        "hinge": hinge,
+        "relativistic": relativistic,
+        "f_kl": f_kl,
+        "f_reverse_kl": f_reverse_kl,
+        "f_jensen_shannon": f_jensen_shannon,
+        "f_pearson": f_pearson,
+    },
+)
+"""Every loss, by the name under which it stands in this module."""
+
+Critic = Callable[[Float[Array, "n ..."]], Logits]
+Samples = Float[Array, "n ..."]
+
+
+class Penalty(NamedTuple):
+    """A term added to D's loss, multiplied by `Hyperparams.penalty_weight`.
+
+    Attributes:
+        function: `(critic, real, fake, key) -> scalar`, where `critic` maps a batch of samples to their logits (n,).
+        name: for labels.
+    """
+
+    function: Callable[[Critic, Samples, Samples, Key[Array, ""]], Scalar]
+    name: str = "custom"
+
+
+def squared_gradient_norm(critic: Critic, x: Samples) -> Logits:
+    """Square of the norm of the logit's gradient at each sample: `|grad_x D(x_i)|^2`, shape (n,).
+
+    Each sample has its own norm, over all its coordinates: not a pixel's, a channel's or the batch's.
+
+    >>> squared_gradient_norm(lambda x: x @ jnp.array([3.0, 4.0]), jnp.zeros((2, 2))).tolist()
+    [25.0, 25.0]
+    """
+    # the gradient of the sum is each sample's own gradient, as long as D treats samples one by one
+    gradient = jax.grad(lambda x: jnp.sum(critic(x)))(x)
+    return jnp.sum(gradient.reshape(len(x), -1) ** 2, axis=1)
+
+
+def safe_sqrt(squared: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """Square root whose gradient at 0 is 0, not NaN: the norm of a gradient that vanishes is a place penalties visit.
+
+    >>> float(jax.grad(safe_sqrt)(0.0))
+    0.0
+    """
+    positive = squared > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squared, 1.0)), 0.0)
+
+
+def _unit_norm(critic: Critic, x: Samples) -> Scalar:
+    return jnp.mean((safe_sqrt(squared_gradient_norm(critic, x)) - 1) ** 2)
+
+
+def _mixing_weight(key: Key[Array, ""], x: Samples) -> Samples:
+    return jax.random.uniform(key, (len(x),) + (1,) * (x.ndim - 1))  # one a sample, not one a pixel
+
+
+def _wgan_gp(critic: Critic, real: Samples, fake: Samples, key: Key[Array, ""]) -> Scalar:
+    weight = _mixing_weight(key, real)
+    return _unit_norm(critic, weight * real + (1 - weight) * fake)
+
+
+def _dragan(critic: Critic, real: Samples, fake: Samples, key: Key[Array, ""]) -> Scalar:
+    return _unit_norm(critic, real + 0.5 * jnp.std(real) * jax.random.normal(key, real.shape))
+
+
+def _r1(critic: Critic, real: Samples, fake: Samples, key: Key[Array, ""]) -> Scalar:
+    return 0.5 * jnp.mean(squared_gradient_norm(critic, real))
+
+
+def _r2(critic: Critic, real: Samples, fake: Samples, key: Key[Array, ""]) -> Scalar:
+    return 0.5 * jnp.mean(squared_gradient_norm(critic, fake))
+
+
+def _r1_and_r2(critic: Critic, real: Samples, fake: Samples, key: Key[Array, ""]) -> Scalar:
+    return _r1(critic, real, fake, key) + _r2(critic, real, fake, key)
+
+
+wgan_gp = Penalty(_wgan_gp, "WGAN-GP")
+"""`E (|grad D(x)| - 1)^2` on segments between real and fake samples, `x = u x_r + (1 - u) x_f`, `u ~ U(0, 1)` a sample.
+Usual weight 10. Gulrajani et al. 2017, equation 3."""
+
+dragan = Penalty(_dragan, "DRAGAN")
+"""`E (|grad D(x)| - 1)^2` around real samples, `x = x_r + 0.5 s e`, `e ~ N(0, I)`, s the batch's standard deviation.
+Usual weight 10. Kodali et al. 2017, section 2.3."""
+
+r1 = Penalty(_r1, "R1")
+"""`E |grad D(x_r)|^2 / 2` at real samples; the weight is the paper's gamma. Mescheder et al. 2018, equation 9."""
+
+r2 = Penalty(_r2, "R2")
+"""`E |grad D(x_f)|^2 / 2` at fake samples. Mescheder et al. 2018, equation 10."""
+
+r1_and_r2 = Penalty(_r1_and_r2, "R1 + R2")
+"""Both, with one weight, as R3GAN takes them. Huang et al. 2024, section 3."""
+
+PENALTIES: Menu[Penalty | None] = Menu(
+    "penalty",
+    {"none": None, "r1": r1, "r2": r2, "r1_and_r2": r1_and_r2, "wgan_gp": wgan_gp, "dragan": dragan},
+)
+"""Every penalty, by the name under which it stands in this module."""

@@ -1,0 +1,20 @@
+"""Every test runs JAX strictly: a silent broadcast raises, and so does every warning (pyproject.toml)."""
+
+import jax
+import pytest
+
+from gan_jax import data, nets
+from gan_jax.train import Gan
+
+jax.config.update("jax_numpy_rank_promotion", "raise")  # catches (n,) - (n, 1), the classic GAN bug
+
+
+@pytest.fixture
+def ring():
+    return data.ring(8)
+
+
+@pytest.fixture
+def small_gan():
+    """A GAN that compiles in a second."""
+    return Gan(nets.mlp(2, 16, 2), nets.mlp(2, 16, 1), batch_size=32)
