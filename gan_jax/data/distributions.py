@@ -65,7 +65,7 @@ class Mixture:
         noise = jax.random.normal(noise_key, (n, self.means.shape[-1]))
         return self.means[mode] + self.scales[mode, None] * noise
 
-    def log_prob(self, x: Float[Array, "*n d"]) -> Float[Array, "*n"]:
+    def log_prob(self, x: Float[Array | np.ndarray, "*n d"]) -> Float[Array, "*n"]:
         """Logarithm of the density at x, in nats; x of shape (..., d)."""
         d = self.means.shape[-1]
         z = (x[..., None, :] - self.means) / self.scales[:, None]
@@ -100,7 +100,7 @@ class Curve:
         points = self.path(jax.random.uniform(time_key, (n,)))
         return points + self.noise * jax.random.normal(noise_key, (n, 2))
 
-    def log_prob(self, x: Float[Array, "*n 2"]) -> Float[Array, "*n"]:
+    def log_prob(self, x: Float[Array | np.ndarray, "*n 2"]) -> Float[Array, "*n"]:
         """Logarithm of the density at x, in nats; x of shape (..., 2)."""
         if not isinstance(self.noise, jax.core.Tracer) and float(self.noise) == 0:
             raise ValueError(
@@ -143,7 +143,7 @@ class Checkerboard:
         side = 2 * self.half_width / self.squares
         return (corner + jax.random.uniform(place_key, (n, 2))) * side - self.half_width
 
-    def log_prob(self, x: Float[Array, "*n 2"]) -> Float[Array, "*n"]:
+    def log_prob(self, x: Float[Array | np.ndarray, "*n 2"]) -> Float[Array, "*n"]:
         """Logarithm of the density at x, in nats: a constant on the dark squares, -inf elsewhere."""
         place = jnp.floor((x + self.half_width) * self.squares / (2 * self.half_width))
         inside = jnp.all((place >= 0) & (place < self.squares), axis=-1)
