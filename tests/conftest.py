@@ -1,6 +1,7 @@
 """Every test runs JAX strictly: a silent broadcast raises, and so does every warning (pyproject.toml)."""
 
 import jax
+import jaxtyping
 import pytest
 
 from gan_jax import data, nets
@@ -18,3 +19,11 @@ def ring():
 def small_gan():
     """A GAN that compiles in a second."""
     return Gan(nets.mlp(2, 16, 2), nets.mlp(2, 16, 1), batch_size=32)
+
+
+@pytest.fixture
+def as_users_see_it():
+    """Switches the signatures' checks off, so that a test of a bad argument sees the message that a user sees."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
