@@ -18,22 +18,30 @@ from .distributions import (
     swiss_roll,
     two_moons,
 )
+from .images import Dataset, cifar10, dataset, digits, fashion_mnist, mnist, to_images
 
 __all__ = [
     "TARGETS",
     "Checkerboard",
     "Curve",
+    "Dataset",
     "Mixture",
     "Target",
     "bounds",
     "checkerboard",
+    "cifar10",
     "circle",
+    "dataset",
+    "digits",
+    "fashion_mnist",
     "gaussian",
     "grid",
     "line",
     "mixture",
+    "mnist",
     "ring",
     "spiral",
     "swiss_roll",
+    "to_images",
     "two_moons",
 ]
