@@ -77,7 +77,7 @@ class Mlp(nnx.Module):
                 Layer(inputs, outputs, activation, normalisation, recipe.initialiser, rngs),
             )
 
-    def __call__(self, x: Float[Array, "n inputs"]) -> Float[Array, "n outputs"]:
+    def __call__(self, x: Float[Array, "n ..."]) -> Float[Array, "n outputs"]:
         x = x.reshape(x.shape[0], -1)
         for i in range(self.depth):
             x = getattr(self, f"layer_{i}")(x)

@@ -295,7 +295,8 @@ _init_compiled = jax.jit(_init, static_argnums=0)
 
 def _apply(definition: Any, params: PyTree, rest: PyTree, x: Float[Array, "n ..."]) -> tuple[Array, PyTree]:
     """Call a module as it is while it trains; what it changes in itself comes back instead of staying in it."""
-    module = nnx.merge(definition, params, rest)
+    # a copy belongs to the trace it is made in, so that the module may write into it
+    module = nnx.merge(definition, params, jax.tree.map(lambda leaf: leaf, rest))
     module.train()
     output = module(x)
     return output, nnx.state(module, nnx.Not(nnx.Param))

@@ -1,0 +1,115 @@
+"""A training state and a folder come in; files that a later run goes on from, bit for bit, go out.
+
+Orbax writes them: arrays and names only, no pickle, each save whole or not there at all.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from .train import State
+
+
+def save(folder: str | Path, state: State, *, keep: int = 2) -> Path:
+    """Write the state as it stands into `folder`, under the number of its step.
+
+    Args:
+        folder: where to; made when it is not there.
+        state: what `train` returned.
+        keep: how many of the last saves stay; an interrupted save leaves them as they are.
+
+    Returns:
+        The folder of this save.
+
+    Raises:
+        ValueError: the folder already holds a save of this step.
+    """
+    path = Path(folder).absolute()
+    step = int(state.step)
+    with _manager(path, keep) as manager:
+        if step in manager.all_steps():
+            raise ValueError(f"{path} already holds step {step}; train on, or choose another folder")
+        manager.save(step, args=_orbax().args.StandardSave(_named_leaves(state)))
+    return path / str(step)
+
+
+def load(folder: str | Path, like: State, *, step: int | None = None) -> State:
+    """Read a state back, to go on from or to sample.
+
+    Args:
+        folder: what `save` was given.
+        like: a state of the same GAN, such as `train.init` returns; it gives the structure, its numbers do not matter.
+        step: which save; the last one when left out.
+
+    Returns:
+        The `State` that was saved; training it further equals never having stopped.
+
+    Raises:
+        FileNotFoundError: there is no such save.
+        ValueError: the save is of another GAN; the message names the first arrays that differ.
+
+    >>> import tempfile
+    >>> from gan_jax import data, nets, train
+    >>> gan = train.Gan(nets.mlp(2, 8, 2), nets.mlp(2, 8, 1), batch_size=16)
+    >>> state = train.init(gan, train.Hyperparams(), jax.random.key(0))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = save(folder, state)
+    ...     bool(load(folder, state).step == state.step)
+    True
+    """
+    path = Path(folder).absolute()
+    if not path.is_dir():
+        raise FileNotFoundError(f"there is no folder {path}; save into it first")
+    with _manager(path, keep=None) as manager:
+        held = sorted(manager.all_steps())
+        wanted = (held[-1] if held else None) if step is None else step
+        if wanted not in held:
+            raise FileNotFoundError(f"{path} holds no save of step {wanted}; it holds {held or 'none'}")
+        saved = manager.restore(wanted, args=_orbax().args.StandardRestore())
+    expected = _named_leaves(like)
+    differing = [
+        f"{name}: saved {getattr(saved.get(name), 'shape', 'nothing')}, "
+        f"here {getattr(expected.get(name), 'shape', 'nothing')}"
+        for name in sorted(saved.keys() | expected.keys())
+        if name not in saved or name not in expected or saved[name].shape != expected[name].shape
+    ]
+    if differing:
+        raise ValueError(
+            f"the save in {path} is of another GAN ({'; '.join(differing[:3])}); "
+            "build `like` with the networks and the optimizer that it was made with"
+        )
+    leaves, structure = jax.tree.flatten(like)
+    arrays = [
+        jax.random.wrap_key_data(saved[name], impl=jax.random.key_impl(leaf))
+        if _is_key(leaf)
+        else jax.numpy.asarray(saved[name])
+        for name, leaf in zip(expected, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(structure, arrays)
+
+
+def _named_leaves(state: State) -> dict[str, np.ndarray]:
+    """The state's arrays by their path, random keys as the numbers they are made of."""
+    return {
+        jax.tree_util.keystr(path): np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+    }
+
+
+def _is_key(leaf: Any) -> bool:
+    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _orbax() -> Any:
+    import orbax.checkpoint  # a heavy import, and needed only here
+
+    return orbax.checkpoint
+
+
+def _manager(path: Path, keep: int | None) -> Any:
+    ocp = _orbax()
+    return ocp.CheckpointManager(
+        path, options=ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=False)
+    )
