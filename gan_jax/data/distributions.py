@@ -68,9 +68,9 @@ class Mixture:
     def log_prob(self, x: Float[Array | np.ndarray, "*n d"]) -> Float[Array, "*n"]:
         """Logarithm of the density at x, in nats; x of shape (..., d)."""
         d = self.means.shape[-1]
-        z = (x[..., None, :] - self.means) / self.scales[:, None]
-        log_normal = -0.5 * jnp.sum(z**2, axis=-1) - d * (jnp.log(self.scales) + 0.5 * jnp.log(2 * jnp.pi))
-        return jax.nn.logsumexp(log_normal + jnp.log(self.weights), axis=-1)
+        z = (x.reshape(-1, 1, d) - self.means[None]) / self.scales[None, :, None]
+        log_height = jnp.log(self.weights) - d * (jnp.log(self.scales) + 0.5 * jnp.log(2 * jnp.pi))
+        return jax.nn.logsumexp(-0.5 * jnp.sum(z**2, axis=-1) + log_height[None], axis=-1).reshape(x.shape[:-1])
 
 
 @functools.partial(jax.tree_util.register_dataclass)
@@ -111,7 +111,7 @@ class Curve:
         centres = self.path((jnp.arange(n) + 0.5) / n)
 
         def at(point: Float[Array, "2"]) -> Float[Array, ""]:  # one point at a time keeps memory at n numbers
-            squared = jnp.sum((point - centres) ** 2, axis=-1) / self.noise**2
+            squared = jnp.sum((point[None] - centres) ** 2, axis=-1) / self.noise**2
             return jax.nn.logsumexp(-0.5 * squared) - jnp.log(n * 2 * jnp.pi * self.noise**2)
 
         return jax.lax.map(at, x.reshape(-1, 2), batch_size=256).reshape(x.shape[:-1])
@@ -295,11 +295,14 @@ def checkerboard(squares: int = 4, *, half_width: float = 1.5) -> Checkerboard:
     """Make the uniform distribution on every other square of a board.
 
     Raises:
-        ValueError: `squares` is odd, so that light and dark squares would not be equally many.
+        ValueError: `squares` is odd, so that light and dark squares would not be equally many, or `half_width` is
+            not positive.
     """
     check_count(squares, "squares", least=2)
     if squares % 2:
         raise ValueError(f"squares must be even, so that half of them are filled, got {squares}")
+    if not (np.isfinite(half_width) and half_width > 0):
+        raise ValueError(f"half_width is half the side of the board and must be positive, got {half_width!r}")
     return Checkerboard(jnp.asarray(half_width, jnp.float32), squares)
 
 
@@ -328,6 +331,10 @@ def bounds(target: Target, *, margin: float = 0.25, n: int = 4096) -> tuple[floa
     >>> left < -1 and right > 1 and abs((right - left) - (top - bottom)) < 1e-5
     True
     """
+    if target.shape != (2,):
+        raise ValueError(
+            f"only a 2-D target lies in a window of the plane; a sample of this one has shape {target.shape}"
+        )
     points = np.asarray(target.sample(jax.random.key(0), n))
     low, high = points.min(axis=0), points.max(axis=0)
     centre, half = (low + high) / 2, (1 + margin) * float((high - low).max()) / 2

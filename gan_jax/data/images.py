@@ -53,7 +53,8 @@ class Dataset:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of one image."""
-        return self.images.shape[1:]
+        _, height, width, channels = self.images.shape
+        return height, width, channels
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -74,7 +75,7 @@ class Dataset:
             )
         index = jax.random.randint(key, (n,), 0, len(self))
         batch = self.images[index].astype(jnp.float32)
-        # symmetric about 0, so that the ends are -1 and 1 exactly however the division is compiled
+        # scaled last: peak / peak cannot leave [-1, 1], even compiled as a product with the rounded 1 / peak
         return ((2 * batch - self.peak) / self.peak).reshape(n, *self.shape)
 
 
