@@ -1,0 +1,297 @@
+"""Each notebook runs as a learner finds it, and passes every check with the solutions filled in; and keeps the rules.
+
+A lesson is executed twice. The first run is nbmake's, on the notebook as it is; its time and its kernel's memory are
+measured, and the copy that it leaves is searched for errors inside widgets, which nbmake does not see. The second
+run, by nbclient, has the solutions in place of the stubs.
+"""
+
+import ast
+import copy
+import functools
+import itertools
+import os
+import re
+import subprocess
+import sys
+import threading
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+import psutil
+import pytest
+from nbclient import NotebookClient
+
+from gan_jax import exercises
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+SECONDS, MEGABYTES = 90, 1500  # of one lesson on two cores
+CELL_SECONDS = 180  # no cell may hang
+REPOSITORY = "gan-jax/gan_jax"
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+@functools.cache
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def text(notebook) -> str:
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def exercise_cells(notebook) -> dict[str, nbformat.NotebookNode]:
+    return {cell.metadata.exercise: cell for cell in code_cells(notebook) if "exercise" in cell.metadata}
+
+
+# ------------------------------------------------------------------------------------------------- running
+
+
+class Run(NamedTuple):
+    notebook: nbformat.NotebookNode
+    megabytes: float
+
+
+def peak_of_kernels(parent: int, done: threading.Event, peak: list[float]) -> None:
+    """Watch the memory of the kernels below a process until told to stop."""
+    while not done.wait(0.05):
+        for child in psutil.Process(parent).children(recursive=True):
+            try:
+                if any("ipykernel" in word for word in child.cmdline()):
+                    peak[0] = max(peak[0], child.memory_info().rss / 1e6)
+            except (psutil.NoSuchProcess, psutil.ZombieProcess):
+                pass
+
+
+def watched(action) -> float:
+    """Run something, and return the most memory that a kernel below this process had, in megabytes."""
+    done, peak = threading.Event(), [0.0]
+    watcher = threading.Thread(target=peak_of_kernels, args=(os.getpid(), done, peak))
+    watcher.start()
+    try:
+        action()
+    finally:
+        done.set()
+        watcher.join()
+    return peak[0]
+
+
+def clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+
+
+@pytest.fixture(scope="module")
+def as_it_is(tmp_path_factory):
+    """Runs a notebook with nbmake, once for all tests; what it leaves is read from a copy."""
+
+    @functools.cache
+    def run(path: Path) -> Run:
+        file = tmp_path_factory.mktemp("as_it_is") / path.name
+        file.write_bytes(path.read_bytes())
+        options = ["--nbmake", "--overwrite", f"--nbmake-timeout={CELL_SECONDS}", "-p", "no:cacheprovider", "-q"]
+        command = [sys.executable, "-m", "pytest", *options, f"--rootdir={file.parent}", "-c", os.devnull, str(file)]
+
+        def nbmake():
+            result = subprocess.run(command, capture_output=True, text=True, cwd=file.parent, env=clean_environment())
+            assert result.returncode == 0, result.stdout + result.stderr
+
+        return Run(megabytes=watched(nbmake), notebook=nbformat.read(file, as_version=4))
+
+    return run
+
+
+def seconds(cell) -> float:
+    """How long a cell ran, by the times that nbclient notes in it."""
+    noted = cell.metadata.get("execution", {})
+    times = [nbformat_time(noted[name]) for name in ("iopub.execute_input", "shell.execute_reply") if name in noted]
+    return times[1] - times[0] if len(times) == 2 else 0.0
+
+
+def nbformat_time(stamp: str) -> float:
+    return datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
+
+
+def errors_in_widgets(value, where="widgets") -> list[str]:
+    """Errors that ended in a widget's output, or that one of our widgets shows, anywhere in the stored state."""
+    if isinstance(value, dict):
+        found = [f"{where}: {value.get('ename')}: {value.get('evalue')}"] if value.get("output_type") == "error" else []
+        found += [f"{where}: {value['error']}"] if isinstance(value.get("error"), str) and value["error"] else []
+        return found + [error for key, part in value.items() for error in errors_in_widgets(part, f"{where}.{key}")]
+    if isinstance(value, list):
+        return [error for part in value for error in errors_in_widgets(part, where)]
+    return []
+
+
+def printed(cell) -> str:
+    """All that a cell shows as text."""
+    shown = []
+    for output in cell.get("outputs", []):
+        shown += [output.get("text", ""), output.get("data", {}).get("text/plain", "")]
+    return "\n".join(shown)
+
+
+@each_notebook
+@pytest.mark.notebook
+@pytest.mark.timeout(900, method="signal")
+def test_nbmake_runs_it_as_it_is(path, as_it_is):
+    for name, cell in exercise_cells(as_it_is(path).notebook).items():
+        assert "Not attempted yet" in printed(cell), f"{name}: {printed(cell)}"
+
+
+@each_notebook
+@pytest.mark.notebook
+@pytest.mark.timeout(900, method="signal")
+def test_no_widget_holds_an_error(path, as_it_is):
+    notebook = as_it_is(path).notebook
+    assert not errors_in_widgets(notebook.metadata.get("widgets", {}))
+    views = [o for c in code_cells(notebook) for o in c.outputs if "widget-view" in str(o.get("data", {}).keys())]
+    assert not views or notebook.metadata.get("widgets"), "the widgets' state was not kept, so nothing was searched"
+
+
+@each_notebook
+@pytest.mark.notebook
+@pytest.mark.timeout(900, method="signal")
+def test_time_and_memory_are_within_the_budget(path, as_it_is, capsys):
+    run = as_it_is(path)
+    spent = {cell.id: seconds(cell) for cell in code_cells(run.notebook)}
+    total, slowest = sum(spent.values()), sorted(spent, key=lambda name: -spent[name])[:3]
+    longest = ", ".join(f"{name} {spent[name]:.1f} s" for name in slowest)
+    with capsys.disabled():
+        print(f"\n{path.stem}: {total:.0f} s of {SECONDS}, {run.megabytes:.0f} MB of {MEGABYTES}; longest: {longest}")
+    assert total > 0, "the cells' times were not noted"
+    assert total <= SECONDS
+    assert 0 < run.megabytes <= MEGABYTES
+
+
+@each_notebook
+@pytest.mark.notebook
+@pytest.mark.timeout(900, method="signal")
+def test_every_check_passes_with_the_solutions(path, tmp_path):
+    notebook = copy.deepcopy(read(path))
+    source = exercises.source(path.stem)
+    cells = exercise_cells(notebook)
+    for exercise in source.exercises:
+        cells[exercise.name].source = exercise.cell(exercise.solution)
+    client = NotebookClient(
+        notebook, timeout=CELL_SECONDS, store_widget_state=True, resources={"metadata": {"path": str(tmp_path)}}
+    )
+    client.execute()
+    for name, cell in cells.items():
+        assert printed(cell).lstrip().startswith("✓ Right"), f"{name}: {printed(cell)}"
+    assert not errors_in_widgets(notebook.metadata.get("widgets", {}))
+
+
+@each_notebook
+@pytest.mark.notebook
+def test_every_picture_has_a_description(path, as_it_is):
+    for cell in code_cells(as_it_is(path).notebook):
+        for output in cell.outputs:
+            data = output.get("data", {})
+            assert "image/png" not in data, f"{cell.id}: a picture without words; make it with plots"
+            for image in re.findall(r"<img\b[^>]*>", data.get("text/html", "")):
+                assert len(re.search(r'alt="([^"]*)"', image)[1]) > 20, f"{cell.id}: {image[:80]}"
+
+
+# ------------------------------------------------------------------------------------------------- the rules
+
+
+def test_there_are_lessons():
+    assert {path.stem for path in NOTEBOOKS} >= set(exercises.LESSONS)
+
+
+@each_notebook
+def test_it_is_a_clean_notebook(path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "widgets" not in notebook.metadata
+    for cell in code_cells(notebook):
+        assert cell.outputs == []
+        assert cell.execution_count is None
+        ast.parse(cell.source)  # no magics: they work in no other place than a notebook
+
+
+@each_notebook
+def test_cell_ids_are_unique_words(path):
+    ids = [cell.id for cell in read(path).cells]
+    assert len(set(ids)) == len(ids)
+    for name in ids:
+        assert re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name), name
+        assert not re.fullmatch(r"[0-9a-f]{8,}", name), f"{name} is a random id; give the cell a name"
+
+
+@each_notebook
+def test_no_cell_is_long(path):
+    for cell in code_cells(read(path)):
+        assert len(cell.source.splitlines()) <= 25, cell.id
+        assert max(map(len, cell.source.splitlines()), default=0) <= 120, cell.id
+
+
+@each_notebook
+def test_headings_never_skip_a_level(path):
+    prose = re.sub(r"```.*?```", "", text(read(path)), flags=re.DOTALL)
+    levels = [len(marks) for marks in re.findall(r"^(#{1,6}) ", prose, flags=re.MULTILINE)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(b <= a + 1 for a, b in itertools.pairwise(levels)), levels
+
+
+@each_notebook
+def test_exercises_stand_in_it_as_they_are_declared(path):
+    source = exercises.source(path.stem)
+    cells = exercise_cells(read(path))
+    assert list(cells) == [exercise.name for exercise in source.exercises]
+    for exercise in source.exercises:
+        assert cells[exercise.name].source == exercise.cell(exercise.stub), exercise.name
+    code = "\n".join(cell.source for cell in code_cells(read(path)))
+    assert re.findall(r"^lesson\.quiz\.(\w+)$", code, re.MULTILINE) == [question.name for question in source.quiz]
+    assert "lesson.progress()" in code
+
+
+@each_notebook
+def test_each_objective_names_exercises_that_exist(path):
+    (cell,) = (cell for cell in read(path).cells if cell.id == "objectives")
+    objectives = re.findall(r"^(?:[-*]|\d+\.) (.+)$", cell.source, re.MULTILINE)
+    source = exercises.source(path.stem)
+    known = {exercise.name for exercise in source.exercises} | {question.name for question in source.quiz}
+    assert 3 <= len(objectives) <= 5
+    for objective in objectives:
+        named = set(re.findall(r"`(\w+)`", objective)) & known
+        assert named, f"{objective}: end it with (exercise: `name`); known: {sorted(known)}"
+
+
+@each_notebook
+def test_badges_lead_to_this_file(path):
+    first = read(path).cells[0].source
+    file = f"notebooks/{path.name}"
+    for address in (
+        f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/{file}",
+        f"https://mybinder.org/v2/gh/{REPOSITORY}/main?urlpath=lab/tree/{file}",
+        f"https://kaggle.com/kernels/welcome?src=https://github.com/{REPOSITORY}/blob/main/{file}",
+    ):
+        assert f"]({address})" in first
+
+
+@each_notebook
+def test_every_image_in_the_text_has_a_description(path):
+    for description, _ in re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", text(read(path))):
+        assert description
+    for image in re.findall(r"<img\b[^>]*>", text(read(path))):
+        assert re.search(r'alt="[^"]+"', image), image
+
+
+@each_notebook
+def test_the_set_up_never_touches_jax(path):
+    (cell,) = (cell for cell in read(path).cells if cell.id == "set-up")
+    for line in cell.source.splitlines():
+        if "pip" in line:
+            assert not re.search(r"\b(jax|jaxlib|ipywidgets|ipython)\b", line.lower()), line
+    assert "--no-deps" in cell.source
