@@ -324,6 +324,10 @@ TARGETS: Menu[Callable[..., Target]] = Menu(
 """2-D targets of about unit size, by name, as the lab's menu shows them."""
 
 
+# one program: sample's dozen operations, each compiled on its own, would take a second the first time
+_draw = jax.jit(lambda target, key, n: target.sample(key, n), static_argnums=2)
+
+
 def bounds(target: Target, *, margin: float = 0.25, n: int = 4096) -> tuple[float, float, float, float]:
     """Say which window of the plane shows a 2-D target: `(left, right, bottom, top)`, square, with a margin.
 
@@ -335,7 +339,7 @@ def bounds(target: Target, *, margin: float = 0.25, n: int = 4096) -> tuple[floa
         raise ValueError(
             f"only a 2-D target lies in a window of the plane; a sample of this one has shape {target.shape}"
         )
-    points = np.asarray(target.sample(jax.random.key(0), n))
+    points = np.asarray(_draw(target, jax.random.key(0), n))
     low, high = points.min(axis=0), points.max(axis=0)
     centre, half = (low + high) / 2, (1 + margin) * float((high - low).max()) / 2
     return tuple(float(v) for v in (centre[0] - half, centre[0] + half, centre[1] - half, centre[1] + half))  # type: ignore[return-value]
