@@ -57,7 +57,7 @@ def _nearest(samples: Samples, target: Mixture) -> tuple[Int[Array, " n"], Array
 
 
 def _counts(nearest: Int[Array, " n"], counted: Array, k: int) -> Int[Array, " k"]:
-    return jnp.sum((nearest[:, None] == jnp.arange(k)) & counted[:, None], axis=0)
+    return jnp.sum((nearest[:, None] == jnp.arange(k)[None]) & counted[:, None], axis=0)
 
 
 @jax.jit
@@ -234,6 +234,8 @@ def mmd(samples: Samples, target: Target, *, bandwidth: Any = None, key: Key[Arr
     samples = _check(samples, target)
     if len(samples) < 2:
         raise ValueError("an unbiased MMD compares pairs of samples: it needs at least 2 samples, got 1")
+    if bandwidth is not None and not isinstance(bandwidth, jax.core.Tracer) and not bandwidth > 0:
+        raise ValueError(f"bandwidth must be positive, got {bandwidth!r}; leave it out for the median distance")
     return _mmd(samples, target, bandwidth, key)
 
 
