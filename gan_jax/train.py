@@ -158,8 +158,10 @@ class Gan:
             raise TypeError(f"loss must be a losses.Loss, such as losses.LOSSES['hinge'], got {self.loss!r}")
         if self.penalty is not None and not isinstance(self.penalty, Penalty):
             raise TypeError(f"penalty must be a losses.Penalty, such as losses.r1, or None, got {self.penalty!r}")
+        inputs = getattr(self.generator, "inputs", self.latent_dim)
+        if self.latent_dim not in (None, inputs):
+            raise ValueError(f"the generator takes {inputs} numbers a sample, but the latent has {self.latent_dim}")
         if self.latent_dim is None:
-            inputs = getattr(self.generator, "inputs", None)
             if inputs is None:
                 raise ValueError("this generator's recipe does not say how long its latent is; give latent_dim=...")
             object.__setattr__(self, "latent_dim", inputs)
@@ -192,8 +194,8 @@ class State:
     ema: PyTree
     opt_g: PyTree
     opt_d: PyTree
-    key: Key[Array, "..."]
-    step: Int[Array, "..."]
+    key: Any
+    step: Any
     gan: Gan = field(metadata={"static": True})
 
     @property
@@ -310,6 +312,7 @@ def _step(gan: Gan, hyper: Hyperparams, target: Target, state: State) -> tuple[S
     key = jax.random.fold_in(state.key, state.step)
 
     def logits(d, d_rest, x):
+        _check_inputs(gan.discriminator, x)
         output, d_rest = _apply(d_def, d, d_rest, x)
         _check_shape(output, n, "the discriminator must return one logit a sample, shape", (n, 1))
         return output.reshape(n), d_rest
@@ -382,6 +385,15 @@ def _step(gan: Gan, hyper: Hyperparams, target: Target, state: State) -> tuple[S
 def _check_shape(array: Array, n: int, what: str, expected: tuple[int, ...]) -> None:
     if array.shape not in (expected, (n,) if expected == (n, 1) else expected):
         raise ValueError(f"{what} {expected}; it returned {array.shape}. Change its last width to fit.")
+
+
+def _check_inputs(discriminator: Recipe, x: Array) -> None:
+    inputs, given = getattr(discriminator, "inputs", None), int(np.prod(x.shape[1:]))
+    if inputs not in (None, given):
+        raise ValueError(
+            f"the discriminator takes {inputs} numbers a sample, but a sample of the target has {given}; "
+            f"make its first width {given}"
+        )
 
 
 def _scalar(value: Array, loss: Loss, player: str) -> Array:
@@ -576,11 +588,11 @@ def sweep(gan: Gan, hypers: Hyperparams, target: Target, keys: Key[Array, " seed
             f"keys must be of shape (seeds,), got {keys.shape}; make them with jax.random.split(key, seeds)"
         )
     hypers = _dials(gan, hypers)
-    sizes = {f.name: getattr(hypers, f.name).shape for f in fields(hypers)}
-    settings = jnp.broadcast_shapes((1,), *(shape for shape in sizes.values() if len(shape) < 2 and shape != (1,)))
-    wrong = {name: shape for name, shape in sizes.items() if shape not in ((), (1,), settings)}
-    if wrong:
-        raise ValueError(f"each dial must be a scalar or of one shape (settings,), got {wrong}")
+    shapes = {f.name: getattr(hypers, f.name).shape for f in fields(hypers)}
+    swept = {name: shape for name, shape in shapes.items() if shape != ()}
+    if len(set(swept.values())) > 1 or any(len(shape) != 1 for shape in swept.values()):
+        raise ValueError(f"each dial must be a scalar or of one common shape (settings,), got {swept}")
+    settings = next(iter(swept.values()), (1,))
     hypers = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, settings), hypers)
     every = jax.tree.map(lambda leaf: jnp.repeat(leaf, len(keys), axis=0), hypers)
     _check_game(gan, target, None)
