@@ -71,7 +71,7 @@ class Menu(Mapping[str, T], Generic[T]):
         return len(self._entries)
 
     def __repr__(self) -> str:
-        return f"Menu of {self.kind}s: {', '.join(self)}"
+        return f"menu ({self.kind}): {', '.join(self)}"
 
 
 def named_keywords(cls: type[T]) -> type[T]:
