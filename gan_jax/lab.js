@@ -76,7 +76,10 @@ function createDriver() {
       changed();
     } else if (message.type === "diverged" || message.type === "error") {
       compiling = false;
-      fail(message.text);
+      // a refused value is told and training goes on; a failed step ends it
+      if (request != null) return fail(message.text);
+      state.notice = { kind: "error", text: message.text };
+      changed();
     }
     schedule();
   }
@@ -141,7 +144,9 @@ function createDriver() {
     },
     add(view) {
       views.add(view);
-      if (views.size > 1) return schedule(), view.update(state), state.frame && view.paint(state.frame);
+      view.update(state);
+      if (state.frame) view.paint(state.frame);
+      if (views.size > 1) return;
       timer = setInterval(watch, 500);
       send({ type: "hello" }, true);
       send({ type: "warm" }, true);
@@ -157,7 +162,7 @@ function createDriver() {
     },
     play() {
       state.playing = true;
-      state.notice = null;
+      if (!compiling) state.notice = null;
       marks.length = 0;
       send({ type: "play", driver: id });
       ask();
@@ -165,8 +170,8 @@ function createDriver() {
     },
     pause,
     once() {
+      if (!compiling) state.notice = null;
       pause();
-      state.notice = null;
       send({ type: "once", steps: 1 }, true);
     },
     set(name, value) {
@@ -429,12 +434,14 @@ function createView(driver, model, el) {
   const themes = new MutationObserver(onTheme);
   for (const node of [document.documentElement, document.body]) themes.observe(node, { attributes: true });
   listen(matchMedia("(prefers-color-scheme: dark)"), "change", onTheme);
-  const sizes = new ResizeObserver(repaint);
+  const sizes = new ResizeObserver(() => {
+    onTheme(); // only now is the widget in the page, on its background
+    repaint();
+  });
   sizes.observe(stage);
   sizes.observe(chart);
 
   onTheme();
-  view.update(driver.state);
   driver.add(view);
 
   return () => {
@@ -535,6 +542,7 @@ function createDial(name, dial, send, listen) {
   );
   node.dataset.name = name;
   let touched = -Infinity;
+  let editing = false;
   let current;
 
   const write = (value) => {
@@ -550,13 +558,20 @@ function createDial(name, dial, send, listen) {
     send(value);
   });
   const typed = () => {
+    editing = false;
     const text = number.value.trim().replace("−", "-");
     const none = dial.scale === "log or none" && /^(none|inf|infinity|∞)$/i.test(text);
     if (text === show(current).replace("−", "-") || text === "") return write(current);
     send(none ? null : text !== "" && Number.isFinite(Number(text)) ? Number(text) : text);
   };
+  listen(number, "input", () => (editing = true));
   listen(number, "change", typed);
-  listen(number, "keydown", (event) => event.key === "Escape" && (write(current), number.blur()));
+  listen(number, "keydown", (event) => {
+    if (event.key !== "Escape") return;
+    editing = false;
+    write(current);
+    number.blur();
+  });
 
   return {
     node,
@@ -565,7 +580,7 @@ function createDial(name, dial, send, listen) {
       const title = idle ? `${dial.help} Now: ${idle}.` : dial.help;
       if (node.title !== title) node.title = title;
       // what the hand holds stays where the hand is until the kernel has had time to answer
-      if (performance.now() - touched < 400 || (document.activeElement === number && value === current)) return;
+      if (editing || performance.now() - touched < 400) return;
       if (value === current && number.value === show(value)) return;
       slider.value = String(Math.round(NOTCHES * Math.min(Math.max(scale.place(value), 0), 1)));
       write(value);
@@ -623,7 +638,9 @@ function createStage(canvas) {
     const x = (value) => ((value - left) / (right - left)) * width;
     const y = (value) => ((top - value) / (top - bottom)) * height;
     const radius = Math.max(1.5, width / 230);
-    dots(context, scene.real, x, y, radius * 0.95, palette.real, null);
+    context.globalAlpha = 0.6; // real ones larger and lighter, so that a fake one on top hides none
+    dots(context, scene.real, x, y, radius * 1.35, palette.real, null);
+    context.globalAlpha = 1;
     dots(context, frame.fake, x, y, radius, palette.fake, palette.halo);
   };
 }

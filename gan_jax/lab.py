@@ -6,6 +6,7 @@ outruns the page, and stops with it.
 """
 
 import base64
+import copy
 import functools
 import io
 import math
@@ -21,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import traitlets
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Float, UInt8
 
 from . import data, losses, metrics, nets, train
 from .data.distributions import _draw
@@ -78,6 +79,8 @@ DIALS: Menu[Dial] = Menu(
 
 SAMPLES = Menu("kind of samples", {"generator": False, "average": True})
 """Whose samples are shown: the generator's, or those of the running average of its weights."""
+
+LABELS = {"adam": "Adam", "rmsprop": "RMSProp", "sgd": "SGD", "generator": "as trained", "average": "averaged G"}
 
 CHOICES = ("target", "loss", "penalty", "optimizer", "update", "samples")
 CONTROLS = Menu("control", dict.fromkeys([*CHOICES, "seed", "speed", *DIALS]))
@@ -241,6 +244,9 @@ class Session:
     ((64, 64), 10)
     """
 
+    game: train.State
+    seed: int
+
     def __init__(
         self,
         gan: Gan | None = None,
@@ -266,7 +272,6 @@ class Session:
             own = getattr(self.gan, kind)
             if own not in self._menus[kind].values():
                 self._menus[kind] = {own.name: own, **self._menus[kind]}
-        self._own_gan = gan
         self._show_target(*self._name_target(target))
         self._pace: dict[Any, float] = {}  # seconds a step, of each program compiled so far
         self.reset(seed)
@@ -303,7 +308,7 @@ class Session:
     def menus(self) -> dict[str, list[tuple[str, str]]]:
         """Every menu's entries, as (name, label)."""
         return {
-            kind: [(name, getattr(entry, "name", name)) for name, entry in entries.items()]
+            kind: [(name, getattr(entry, "name", LABELS.get(name, name))) for name, entry in entries.items()]
             for kind, entries in self._menus.items()
         }
 
@@ -338,6 +343,8 @@ class Session:
         """Begin again at step 0, from the same seed or another, with dials and menus as they stand."""
         if seed is not None:
             check_count(seed, "seed", least=0)
+            if seed >= 2**32:
+                raise ValueError(f"seed must be below 2**32, got {seed}")
         with self.lock:
             self.seed = int(self.seed if seed is None else seed)
             key = jax.random.key(self.seed)
@@ -345,6 +352,11 @@ class Session:
             self._latents = _latents(self.gan, key)
             self._way: list[tuple[Gan, str, Hyperparams, int]] = [(self.gan, self.target_name, self.hyper, 0)]
             self._restart_curve()
+            self._keep_anchor()
+
+    def _keep_anchor(self) -> None:
+        """Remember a place to go back to, should the last good state of a divergence prove to be past saving."""
+        self._anchor = self.game, list(self._way), copy.copy(self._curve), self.gan
 
     def _restart_curve(self) -> None:
         self._curve = Curve(first=int(self.game.step))
@@ -418,7 +430,7 @@ class Session:
 
         Raises:
             Diverged: training left the finite numbers. The session keeps the last good state, and goes on from it
-                when the dials are turned back.
+                when the dials are turned back; if that state cannot be saved, from one some 200 steps before.
         """
         if k is not None:
             check_count(k, "k")
@@ -430,13 +442,26 @@ class Session:
             try:
                 self.game, history = train.advance(self.gan, self.hyper, self.target, self.game, n)
             except Diverged as fault:
-                self.game, history = fault.state, fault.history
-                self._note(history)
-                raise
+                raise self._retreat(fault) from None
             self._note(history)
             seconds = (time.perf_counter() - started) / n
             self._pace[self._program] = pace + 0.3 * (seconds - pace)
+            if self.game.step >= self._anchor[0].step + 200 and np.max(np.abs(history)) < 100:
+                self._keep_anchor()
             return n
+
+    def _retreat(self, fault: Diverged) -> Diverged:
+        """Go to the last good state; from there, when not one step succeeds, to the one remembered from before."""
+        if fault.step > self.game.step:
+            self.game = fault.state
+            self._note(fault.history)
+            return fault
+        self.game, self._way, self._curve, gan = self._anchor
+        self._keep_anchor()
+        if gan.loss != self.gan.loss:
+            self._restart_curve()
+        text = f"{fault} No step from there succeeded: the lab went back to step {int(self.game.step)}."
+        return Diverged(text, step=fault.step, state=self.game, history=fault.history)
 
     def _note(self, history: train.History) -> None:
         self._curve.add(np.stack([history.loss_d, history.loss_g], axis=1).astype(np.float64))
@@ -514,17 +539,15 @@ class Session:
     def _rules_code(self, rules: dict[str, Any]) -> dict[str, str]:
         """Fields of a `Gan` as Python; what no menu names is called yours."""
         code = {name: repr(value) for name, value in rules.items()}
-        for kind, menu in (("loss", losses.LOSSES), ("penalty", losses.PENALTIES)):
+        for kind, menu, place in (("loss", losses.LOSSES, "LOSSES"), ("penalty", losses.PENALTIES, "PENALTIES")):
             if kind in rules:
                 known = [name for name, entry in menu.items() if entry == rules[kind]]
-                code[kind] = (
-                    f'losses.{kind.upper()}{"ES" if kind == "loss" else ""}["{known[0]}"]' if known else f"your_{kind}"
-                )
+                code[kind] = f'losses.{place}["{known[0]}"]' if known else f"your_{kind}"
         return code
 
     def _gan_code(self, gan: Gan) -> str:
         recipes = [gan.generator, gan.discriminator]
-        plain = Gan(*recipes, latent_dim=gan.latent_dim)
+        plain = Gan(gan.generator, gan.discriminator, latent_dim=gan.latent_dim)
         rules = _changed(gan, plain)
         if not hasattr(gan.generator, "inputs") or gan.generator.inputs != gan.latent_dim:
             rules["latent_dim"] = gan.latent_dim
@@ -543,9 +566,8 @@ def _one_setting(hyper: Hyperparams) -> Hyperparams:
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two targets are the same numbers in the same form."""
-    if jax.tree.structure(one) != jax.tree.structure(other):
-        return False
-    return all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True))
+    (ones, structure), (others, other_structure) = jax.tree.flatten(one), jax.tree.flatten(other)
+    return (structure,) == (other_structure,) and all(map(np.array_equal, ones, others))
 
 
 def _recipe_code(recipe: Any) -> str:
@@ -682,7 +704,7 @@ class Lab(anywidget.AnyWidget):
 
     def _set(self, message: dict) -> None:
         name, value = message.get("name"), message.get("value")
-        if name not in CONTROLS:
+        if not isinstance(name, str) or name not in CONTROLS:
             raise ValueError(f"no control is named {name!r}; {suggestion(name, CONTROLS)}")
         # JSON has no infinity: a clip of null is none
         self.set(name, math.inf if name == "weight_clip" and value is None else value)

@@ -55,6 +55,9 @@ def jupyter_lab(folder: Path, python: str = sys.executable):
     settings = {name: str(home / name.lower()) for name in folders}
     # a kernel named python3 from elsewhere on the machine must not be taken for this environment's
     settings |= {"JUPYTER_PREFER_ENV_PATH": "1", "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+    quiet = home / "jupyterlab_settings_dir/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    quiet.parent.mkdir(parents=True, exist_ok=True)
+    quiet.write_text('{"fetchNews": "false"}')
     log = (home / "log.txt").open("w")
     server = subprocess.Popen(
         [python, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.port_retries=0",
