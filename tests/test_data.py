@@ -655,6 +655,8 @@ def test_whatever_an_earlier_call_left_the_file_is_right(part, ranges, serve, ca
     mirror = serve(BIG, ranges=ranges)
     assert images.fetch(source_of(BIG, mirror.url), "file").read_bytes() == BIG["file"]
     assert [path.name for path in (cache / "mnist").iterdir()] == ["file"]
+    if not ranges:
+        assert len(mirror.asked) == 1  # the whole file came: it must not be appended to what is there
 
 
 def test_a_spoilt_file_in_the_cache_is_downloaded_anew(serve, cache):
@@ -718,6 +720,15 @@ def test_mirrors_that_never_answer_cost_one_waiting_time_in_all(files, monkeypat
         with pytest.raises(ConnectionError, match=r"answered within 0\.5 s"):
             images.fetch(source_of(files, *(f"{url}{i}/" for i in range(8))), "train-images-idx3-ubyte.gz")
         assert time.perf_counter() - start < 3
+
+
+def test_a_slow_look_up_of_names_does_not_prolong_the_waiting_time(files, monkeypatch):
+    monkeypatch.setattr(images, "WAIT", 0.2)
+    monkeypatch.setattr("requests.head", lambda *_, **__: time.sleep(4))  # as a resolver without a network does
+    start = time.perf_counter()
+    with pytest.raises(ConnectionError, match="answered within"):
+        images.fetch(source_of(files, "http://a.invalid/", "http://b.invalid/"), "train-images-idx3-ubyte.gz")
+    assert time.perf_counter() - start < 3
 
 
 @pytest.mark.parametrize("source", [images.MNIST, images.FASHION_MNIST, images.CIFAR10], ids=lambda s: s.name)
