@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.nn import softplus
 from jaxtyping import Array, Float, Key
 
 from .errors import Menu
 
-Logits = Float[Array, " n"]
+Logits = Float[Array | np.ndarray, " n"]
 Scalar = Float[Array, ""]
 
 
@@ -160,7 +161,7 @@ def squared_gradient_norm(critic: Critic, x: Samples) -> Logits:
     return jnp.sum(gradient.reshape(len(x), -1) ** 2, axis=1)
 
 
-def safe_sqrt(squared: Float[Array, "*n"]) -> Float[Array, "*n"]:
+def safe_sqrt(squared: Float[Array | np.ndarray, "*n"]) -> Float[Array, "*n"]:
     """Square root whose gradient at 0 is 0, not NaN: the norm of a gradient that vanishes is a place penalties visit.
 
     >>> float(jax.grad(safe_sqrt)(0.0))

@@ -191,7 +191,7 @@ def mixture(means: Numbers, scales: Numbers = 1.0, weights: Numbers | None = Non
     )
 
 
-def gaussian(mean: Numbers = 0.0, scale: float = 1.0) -> Mixture:
+def gaussian(mean: Numbers = 0.0, scale: float | int = 1.0) -> Mixture:
     """Make one round Gaussian; `mean` is a number (1-D) or of shape (d,), `scale` its standard deviation.
 
     >>> float(gaussian(0.0, 1.0).log_prob(np.zeros((1,), np.float32)))  # -log sqrt(2 pi)
@@ -200,7 +200,7 @@ def gaussian(mean: Numbers = 0.0, scale: float = 1.0) -> Mixture:
     return mixture(np.atleast_1d(np.asarray(mean, np.float32))[None, :], scale)
 
 
-def ring(modes: int = 8, *, radius: float = 1.0, scale: float = 0.02) -> Mixture:
+def ring(modes: int = 8, *, radius: float | int = 1.0, scale: float | int = 0.02) -> Mixture:
     """Make a ring of Gaussians, the usual first test of mode collapse.
 
     Args:
@@ -218,7 +218,7 @@ def ring(modes: int = 8, *, radius: float = 1.0, scale: float = 0.02) -> Mixture
     return mixture(radius * np.stack([np.cos(angle), np.sin(angle)], axis=1), scale)
 
 
-def grid(side: int = 5, *, spacing: float = 2.0, scale: float = 0.05) -> Mixture:
+def grid(side: int = 5, *, spacing: float | int = 2.0, scale: float | int = 0.05) -> Mixture:
     """Make side x side Gaussians on a square grid centred at the origin.
 
     Source: the grid of 25 with spacing 2 and scale 0.05 is that of Lin et al. 2018, "PacGAN", section 4.1.
@@ -231,7 +231,7 @@ def grid(side: int = 5, *, spacing: float = 2.0, scale: float = 0.05) -> Mixture
     return mixture(np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2), scale)
 
 
-def _curve(path: Callable, noise: float) -> Curve:
+def _curve(path: Callable, noise: float | int) -> Curve:
     if not (np.isfinite(noise) and noise >= 0):
         raise ValueError(f"noise is a standard deviation and must not be negative, got {noise!r}")
     return Curve(jnp.asarray(noise, jnp.float32), path)
@@ -266,32 +266,32 @@ def _two_moons(t: Float[Array, " n"]) -> Float[Array, "n 2"]:
     return jnp.stack([sign * jnp.cos(jnp.pi * t) + moon - 0.5, sign * jnp.sin(jnp.pi * t) + 0.5 * moon - 0.25], -1)
 
 
-def line(*, noise: float = 0.05) -> Curve:
+def line(*, noise: float | int = 0.05) -> Curve:
     """Make a straight piece of a line from (-1, -0.5) to (1, 0.5), blurred by `noise`."""
     return _curve(_line, noise)
 
 
-def circle(*, noise: float = 0.05) -> Curve:
+def circle(*, noise: float | int = 0.05) -> Curve:
     """Make a circle of radius 1, blurred by `noise`."""
     return _curve(_circle, noise)
 
 
-def spiral(*, noise: float = 0.03) -> Curve:
+def spiral(*, noise: float | int = 0.03) -> Curve:
     """Make a spiral of two arms of one and a half turns and radius 1.2, blurred by `noise`."""
     return _curve(_spiral, noise)
 
 
-def swiss_roll(*, noise: float = 0.05) -> Curve:
+def swiss_roll(*, noise: float | int = 0.05) -> Curve:
     """Make the Swiss roll seen from its end (one arm, radius 0.47 to 1.41), blurred by `noise`."""
     return _curve(_swiss_roll, noise)
 
 
-def two_moons(*, noise: float = 0.05) -> Curve:
+def two_moons(*, noise: float | int = 0.05) -> Curve:
     """Make two interleaved half circles of radius 1, blurred by `noise`."""
     return _curve(_two_moons, noise)
 
 
-def checkerboard(squares: int = 4, *, half_width: float = 1.5) -> Checkerboard:
+def checkerboard(squares: int = 4, *, half_width: float | int = 1.5) -> Checkerboard:
     """Make the uniform distribution on every other square of a board.
 
     Raises:
@@ -328,7 +328,7 @@ TARGETS: Menu[Callable[..., Target]] = Menu(
 _draw = jax.jit(lambda target, key, n: target.sample(key, n), static_argnums=2)
 
 
-def bounds(target: Target, *, margin: float = 0.25, n: int = 4096) -> tuple[float, float, float, float]:
+def bounds(target: Target, *, margin: float | int = 0.25, n: int = 4096) -> tuple[float, float, float, float]:
     """Say which window of the plane shows a 2-D target: `(left, right, bottom, top)`, square, with a margin.
 
     >>> left, right, bottom, top = bounds(ring(8))
