@@ -68,10 +68,12 @@ def rewrite(text: str, home: str) -> str:
     return text
 
 
-def text_of(path: Path) -> str:
-    """Return what a reader sees: a notebook's cells one after the other, any other file as it is."""
+def prose(path: Path) -> str:
+    """Return a Markdown file's text, or that of a notebook's Markdown cells."""
     text = path.read_text(encoding="utf-8")
-    return "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"]) if path.suffix == ".ipynb" else text
+    if path.suffix != ".ipynb":
+        return text
+    return "\n\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown")
 
 
 if __name__ == "__main__":

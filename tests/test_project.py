@@ -109,7 +109,7 @@ def test_every_address_derives_from_the_one_setting(file):
 
 @pytest.mark.parametrize("file", [ROOT / "README.md", *NOTEBOOKS], ids=lambda path: path.name)
 def test_links_of_this_project_point_at_files_that_exist(file):
-    text = address.text_of(file)
+    text = address.prose(file)
     home = re.escape(address.repository().removeprefix("https://github.com/"))
     paths = re.findall(rf"{home}/(?:blob|raw|tree)/{address.BRANCH}/([^)\s\"']+)", text)
     paths += re.findall(rf"{home}/{address.BRANCH}\?urlpath=lab/tree/([^)\s\"']+)", text)
