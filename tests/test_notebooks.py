@@ -2,7 +2,8 @@
 
 A lesson is executed twice. The first run is nbmake's, on the notebook as it is; its time and its kernel's memory are
 measured, and the copy that it leaves is searched for errors inside widgets, which nbmake does not see. The second
-run, by nbclient, has the solutions in place of the stubs.
+run, by nbclient, has the solutions in place of the stubs, and checks what the text claims about the results: a cell's
+metadata may list `claims`, expressions that must be true after it.
 """
 
 import ast
@@ -170,6 +171,14 @@ def test_time_and_memory_are_within_the_budget(path, as_it_is, capsys):
     assert 0 < run.megabytes <= MEGABYTES
 
 
+def check_claims(notebook) -> None:
+    """After each cell whose metadata list claims, the expressions that its text relies on, assert them."""
+    for place, cell in reversed(list(enumerate(notebook.cells))):
+        if claims := cell.metadata.get("claims"):
+            asserts = "\n".join(f"assert {claim}, {claim!r}" for claim in claims)
+            notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(asserts))
+
+
 @each_notebook
 @pytest.mark.notebook
 @pytest.mark.timeout(900, method="signal")
@@ -179,6 +188,7 @@ def test_every_check_passes_with_the_solutions(path, tmp_path):
     cells = exercise_cells(notebook)
     for exercise in source.exercises:
         cells[exercise.name].source = exercise.cell(exercise.solution)
+    check_claims(notebook)
     client = NotebookClient(
         notebook, timeout=CELL_SECONDS, store_widget_state=True, resources={"metadata": {"path": str(tmp_path)}}
     )
@@ -194,7 +204,8 @@ def test_every_picture_has_a_description(path, as_it_is):
     for cell in code_cells(as_it_is(path).notebook):
         for output in cell.outputs:
             data = output.get("data", {})
-            assert "image/png" not in data, f"{cell.id}: a picture without words; make it with plots"
+            if "image/png" in data:  # a widget's still frame; a bare figure's text is "<Figure size ...>"
+                assert re.match(r"[^<].{20}", data.get("text/plain", "")), f"{cell.id}: a picture without words"
             for image in re.findall(r"<img\b[^>]*>", data.get("text/html", "")):
                 assert len(re.search(r'alt="([^"]*)"', image)[1]) > 20, f"{cell.id}: {image[:80]}"
 

@@ -540,9 +540,9 @@ def _flat(tree) -> np.ndarray:
 
 def check_generator_gradient(gradient):
     g, d, z = _small_game()
+    answer = gradient(g, d, z)
     of_g = lambda loss: _flat(jax.grad(lambda g: loss(d(g(z))))(g))  # noqa: E731
     right = of_g(lambda a: jnp.mean(jax.nn.softplus(-a)))
-    answer = gradient(g, d, z)
     if isinstance(answer, (tuple, list)) and len(answer) == 2:
         raise Wrong("Two things come back; `jax.value_and_grad` returns (value, gradient). Return the gradient alone.")
     if jax.tree_util.all_leaves([answer]) or not jax.tree.leaves(answer):
@@ -578,7 +578,7 @@ def generator_gradient(g, d, z):
     hints=(
         "`jax.grad(f)(g)` asks how f(g) changes with g. In the broken version, where does f use its argument?",
         "The loss as a function of g is mean softplus(-d(g(z))).",
-        "    def loss(g):\n        fake = g(z)\n        return mean of softplus(-d(fake))\n    return its gradient at g",
+        "    def loss(g):\n        fake = g(z)\n        return mean of softplus(-d(fake))\n    return gradient at g",
     ),
     solution="""
 def generator_gradient(g, d, z):
