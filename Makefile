@@ -14,7 +14,7 @@ help:  ## say what each command does
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*##/|/' | awk -F'|' '{printf "make %-12s%s\n", $$1, $$2}'
 
 lab: $(READY)  ## open the first lesson in JupyterLab
-	$(BIN)/python -m jupyterlab $(ROOT_MAY) notebooks/00_start_here.ipynb
+	$(BIN)/python -m jupyterlab $(ROOT_MAY) --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
 test: $(READY)  ## check format and types, run every test
 	$(BIN)/python -m ruff format --check .
