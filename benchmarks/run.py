@@ -72,40 +72,43 @@ def ours(gan: Gan, target: data.Target, hyper: Hyperparams) -> Play:
     return play
 
 
-def best_of_torch(make: Callable[..., Play], device: str) -> tuple[Play, int, str]:
-    """Try PyTorch on one thread and on two, with Adam as it comes and fused; return the quickest, and its name."""
+def quickest(make: Callable[..., Play], device: str, fused: bool) -> tuple[Play, int]:
+    """Try PyTorch on one thread and on two; return what plays, and the better number of threads."""
     import torch
 
-    tried = {}
-    for fused in (False, True):
-        play = make(device, fused=fused)
-        for threads in (1, 2) if device == "cpu" else (torch.get_num_threads(),):
-            torch.set_num_threads(threads)
-            play(5)
-            tried[play, threads, f"{threads} thread{'s'[: threads - 1]}, {'fused ' * fused}Adam"] = rate(play, 5, TURN)
-    print("PyTorch tried: " + "; ".join(f"{name}: {speed:,.0f} steps/s" for (*_, name), speed in tried.items()))
-    return max(tried, key=lambda key: tried[key])
+    play, speeds = make(device, fused=fused), {}
+    for threads in (1, 2) if device == "cpu" else (torch.get_num_threads(),):
+        torch.set_num_threads(threads)
+        play(5)
+        speeds[threads] = rate(play, 5, TURN)
+    return play, max(speeds, key=lambda threads: speeds[threads])
 
 
-def duel(what: str, mine: Play, make: Callable[..., Play], device: str, bar: float, repeats: int) -> Row:
-    """Let both sides play in turn, and compare their steps a second."""
+def duel(what: str, mine: Play, make: Callable[..., Play], device: str, bar: float, repeats: int) -> list[Row]:
+    """Let gan_jax, PyTorch with Adam as it comes, and PyTorch with fused Adam play in turn; one row for each of two."""
     import torch
 
-    theirs, threads, name = best_of_torch(make, device)
-    torch.set_num_threads(threads)
-    speeds = []
+    rivals = {"Adam": quickest(make, device, False), "fused Adam": quickest(make, device, True)}
+    speeds: dict[str, list[float]] = {name: [] for name in ("gan_jax", *rivals)}
     for _ in range(repeats):
-        speeds.append((rate(mine, CHUNK, TURN), rate(theirs, 20, TURN)))
-    ratios = [one / other for one, other in speeds]
-    one, other = zip(*speeds, strict=True)
-    return Row(
-        what,
-        spread(one, "steps/s", 0),
-        f"{spread(other, 'steps/s', 0)}, {name}",
-        spread(ratios, "times", 2),
-        f"at least {bar} times",
-        statistics.median(ratios) >= bar,
-    )
+        speeds["gan_jax"].append(rate(mine, CHUNK, TURN))
+        for name, (play, threads) in rivals.items():
+            torch.set_num_threads(threads)
+            speeds[name].append(rate(play, 20, TURN))
+    rows = []
+    for name, (_, threads) in rivals.items():
+        ratios = [one / other for one, other in zip(speeds["gan_jax"], speeds[name], strict=True)]
+        rows.append(
+            Row(
+                f"{what}; PyTorch with {name}",
+                spread(speeds["gan_jax"], "steps/s", 0),
+                f"{spread(speeds[name], 'steps/s', 0)}, {threads} thread{'s'[: threads - 1]}",
+                spread(ratios, "times", 2),
+                f"at least {bar} times",
+                statistics.median(ratios) >= bar,
+            )
+        )
+    return rows
 
 
 def ring(device: str, repeats: int) -> list[Row]:
@@ -113,7 +116,7 @@ def ring(device: str, repeats: int) -> list[Row]:
     import pytorch
 
     mine = ours(Gan(nets.mlp(2, 64, 64, 2), nets.mlp(2, 64, 64, 1)), data.ring(8), Hyperparams())
-    return [duel("Ring GAN, batch 256", mine, pytorch.ring, device, 3.5, repeats)]
+    return duel("Ring GAN, batch 256", mine, pytorch.ring, device, 3.5, repeats)
 
 
 def digits(device: str, repeats: int) -> list[Row]:
@@ -128,7 +131,7 @@ def digits(device: str, repeats: int) -> list[Row]:
     )
     mine = ours(gan, data.dataset(pixels), Hyperparams(lr_g=2e-4, lr_d=2e-4))
     make = lambda device, fused: pytorch.digits(pixels.reshape(-1, 784), device, fused=fused)  # noqa: E731
-    return [duel("MLP GAN of 28x28 digits, batch 64", mine, make, device, 1.4, repeats)]
+    return duel("MLP GAN of 28x28 digits, batch 64", mine, make, device, 1.4, repeats)
 
 
 def sweep(device: str, repeats: int) -> list[Row]:
