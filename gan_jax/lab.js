@@ -59,7 +59,7 @@ function createDriver() {
     if (waiting.delete(request) || message.type !== "frame") state.stalled = false;
     if (message.type === "frame") {
       compiling = false;
-      if (state.notice?.kind === "compiling" || state.notice?.kind === "stalled") state.notice = null;
+      if (["compiling", "stalled", "asking"].includes(state.notice?.kind)) state.notice = null;
       const frame = decode(message, buffers?.[0]);
       if (frame && frame.serial > (state.frame?.serial ?? 0)) accept(frame);
     } else if (message.type === "compiling") {
@@ -187,7 +187,7 @@ function createDriver() {
     retry() {
       waiting.clear();
       state.stalled = false;
-      state.notice = { kind: "info", text: "Asking the kernel again …" };
+      state.notice = { kind: "asking", text: "Asking the kernel again …" };
       send({ type: "hello" }, true);
       changed();
       schedule();

@@ -1,21 +1,23 @@
 """The lab in a real browser: alone in a bare page with a model that is played, and in JupyterLab with a real kernel."""
 
+import base64
 import contextlib
-import http.server
-import json
+import itertools
+import math
 import os
-import re
 import secrets
 import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from pathlib import Path
 
 import pytest
+
+from gan_jax import lab, nets
+from gan_jax.train import Gan, Hyperparams
 
 ROOT = Path(__file__).parents[1]
 ARTEFACTS = ROOT / ".artefacts"
@@ -44,7 +46,7 @@ def chromium():
 
 @contextlib.contextmanager
 def jupyter_lab(folder: Path, python: str = sys.executable):
-    """JupyterLab on `folder`, on a free port of this machine only; yields a function from a notebook's name to its URL."""
+    """JupyterLab on `folder`, on a free port of this machine; yields a function from a notebook's name to its URL."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -91,3 +93,602 @@ def write_notebook(path: Path, *cells: str) -> None:
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(book, path)
+
+
+# ---- the JavaScript alone, in a bare page ----
+
+HARNESS = """
+window.start = async ({ source, css, setup, scene, width }) => {
+  document.body.style.margin = "0";
+  document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
+  const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+  const listeners = new Set();
+  window.sent = [];
+  window.model = {
+    state: { setup, scene: { ...scene, real: bytes(scene.real) } },
+    get: (name) => model.state[name],
+    on: (event, callback) => listeners.add([event, callback]),
+    off: (event, callback) => listeners.forEach((pair) => pair[1] === callback && listeners.delete(pair)),
+    send: (message) => {
+      sent.push(JSON.parse(JSON.stringify(message)));
+      if (window.kernel) window.kernel(message).then((answers) => answers.forEach(([m, b]) => receive(m, b)));
+    },
+    listeners,
+  };
+  window.receive = (message, payload) => {
+    for (const [event, callback] of [...listeners])
+      if (event === "msg:custom") callback(message, payload ? [bytes(payload)] : []);
+  };
+  const { default: make } = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+  window.widget = await make();
+  window.unplug = await widget.initialize({ model });
+  window.show = async () => {
+    const el = document.createElement("div");
+    if (width) el.style.width = width + "px";
+    document.body.append(el);
+    return await widget.render({ model, el });
+  };
+  window.close_view = await show();
+};
+"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if chromium_path() is None:
+        line = "no browser: install chromium (Debian: apt-get install chromium) or name one in GAN_JAX_CHROMIUM"
+        pytest.fail(line) if os.environ.get("CI") == "true" else pytest.skip(line)
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def widget():
+    return lab.open(Gan(nets.mlp(2, 16, 2), nets.mlp(2, 16, 1), batch_size=32))
+
+
+class Bare:
+    """A widget in a bare page. Its kernel is silent and the test answers in its place; `wire` connects a real one."""
+
+    def __init__(self, page, widget):
+        self.page, self.widget, self.errors = page, widget, []
+        page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.evaluate(f"() => {{ {HARNESS} }}")
+
+    def start(self, **changes):
+        source, css = ((ROOT / "gan_jax" / name).read_text() for name in ("lab.js", "lab.css"))
+        scene = {**self.widget.scene, "real": base64.b64encode(self.widget.scene["real"]).decode()}
+        settings = {"source": source, "css": css, "setup": self.widget.setup, "scene": scene}
+        self.page.evaluate("settings => start(settings)", settings | changes)
+        return self
+
+    def wire(self):
+        """Let the widget's own Python answer, as it does in a notebook, in the same process."""
+
+        def kernel(message):
+            answers = []
+            self.widget.send = lambda content, buffers=None: answers.append(
+                [content, base64.b64encode(buffers[0]).decode() if buffers else None]
+            )
+            self.widget._handle_custom_msg(message, [])
+            return answers
+
+        self.page.expose_function("kernel", kernel)
+        return self
+
+    def answer(self, request=None, **changes):
+        """Send a frame, as the kernel would, with some of its header changed."""
+        frames = []
+        self.widget.send = lambda content, buffers=None: frames.append((content, buffers))
+        self.widget._show(request)
+        content, (payload,) = frames[0]
+        self.page.evaluate("([m, b]) => receive(m, b)", [content | changes, base64.b64encode(payload).decode()])
+
+    def receive(self, **message):
+        self.page.evaluate("m => receive(m)", message)
+
+    @property
+    def sent(self):
+        return self.page.evaluate("sent")
+
+    def asked(self):
+        return [message["request"] for message in self.sent if message["type"] == "step"]
+
+    def wait(self, condition):
+        self.page.wait_for_function(condition, timeout=20_000)
+
+    @property
+    def root(self):
+        return self.page.locator(".gan-lab")
+
+    @property
+    def status(self):
+        return self.page.locator(".gan-lab-status").inner_text()
+
+    def press(self, name):
+        self.page.get_by_role("button", name=name).click()
+
+
+@pytest.fixture
+def bare(browser, widget):
+    made = []
+
+    def make(**context):
+        page = browser.new_context(**context).new_page()
+        made.append(Bare(page, widget))
+        return made[-1]
+
+    yield make
+    for each in made:
+        assert each.errors == []
+        each.page.context.close()
+
+
+@pytest.mark.browser
+def test_two_requests_are_in_flight_and_an_answer_brings_the_next(bare):
+    page = bare().start()
+    assert [m["type"] for m in page.sent] == ["hello", "warm"]
+    page.answer(request=1)
+    page.answer(request=2)
+    page.press("Play")
+    assert page.asked() == [3, 4]
+    page.page.wait_for_timeout(200)
+    assert page.asked() == [3, 4]
+    page.answer(request=3)
+    page.wait("sent.at(-1).request === 5")
+    page.press("Pause")
+    page.answer(request=4)
+    page.answer(request=5)
+    page.page.wait_for_timeout(200)
+    assert page.asked() == [3, 4, 5]
+
+
+@pytest.mark.browser
+def test_closing_the_view_stops_everything(bare):
+    page = bare().start()
+    page.answer(request=1)
+    page.answer(request=2)
+    page.press("Play")
+    page.page.evaluate("close_view()")
+    before = len(page.sent)
+    page.answer(request=3)
+    page.answer(request=4)
+    page.page.wait_for_timeout(300)
+    assert len(page.sent) == before
+    assert page.root.count() == 0
+    page.page.evaluate("unplug()")
+    assert page.page.evaluate("model.listeners.size") == 0
+
+
+@pytest.mark.browser
+def test_several_views_of_one_model_ask_as_one_and_paint_the_same(bare):
+    page = bare().start()
+    page.answer(request=1)
+    page.answer(request=2)
+    page.page.evaluate("(async () => { window.close_second = await show(); })()")
+    page.page.get_by_role("button", name="Play").nth(1).click()
+    page.page.wait_for_timeout(200)
+    assert len(page.asked()) == 2
+    page.answer(request=3, step=77)
+    page.wait("[...document.querySelectorAll('.gan-lab')].every((root) => root.dataset.step === '77')")
+    page.page.evaluate("close_view()")  # the other view goes on
+    page.answer(request=4)
+    page.wait("sent.filter((m) => m.type === 'step').length === 4")
+
+
+@pytest.mark.browser
+def test_an_older_frame_never_replaces_a_newer_one(bare):
+    page = bare().start()
+    page.answer(serial=1000, step=500)
+    page.wait("document.querySelector('.gan-lab').dataset.step === '500'")
+    page.answer(serial=999, step=499)
+    page.page.wait_for_timeout(200)
+    assert page.root.get_attribute("data-step") == "500"
+    page.answer(serial=1001, step=0)  # a reset
+    page.wait("document.querySelector('.gan-lab').dataset.step === '0'")
+
+
+@pytest.mark.browser
+def test_an_error_is_shown_as_plain_text_and_pauses_only_what_failed(bare):
+    page = bare().start()
+    page.answer(request=1)
+    page.answer(request=2)
+    page.press("Play")
+    text = "lr_g must be in [0, inf) <img src=x onerror=document.title='broken'>"
+    page.receive(type="error", text=text, request=None)
+    assert page.status == text
+    assert page.root.get_attribute("data-playing") == "true"
+    page.receive(type="diverged", text="training diverged at step 12", request=3)
+    assert "step 12" in page.status
+    assert page.page.locator(".gan-lab-status").get_attribute("role") == "alert"
+    assert page.root.get_attribute("data-playing") == "false"
+    assert page.page.title() != "broken"
+    assert page.page.locator("img").count() == 0
+    page.press("Play")
+    assert "Training" in page.status
+
+
+@pytest.mark.browser
+def test_a_silent_kernel_is_named_and_training_goes_on_when_it_answers(bare):
+    page = bare()
+    page.page.clock.install()
+    page.start()
+    page.answer(request=1)
+    page.answer(request=2)
+    page.press("Play")
+    page.page.clock.run_for(5000)
+    assert "not answered" not in page.status
+    page.page.clock.run_for(2000)
+    assert "has not answered" in page.status
+    assert "run this cell again" in page.status
+    page.press("Try again")
+    hello = [message for message in page.sent if message["type"] == "hello"]
+    assert len(hello) == 2
+    page.answer(request=hello[1]["request"], step=9)
+    page.page.clock.run_for(100)
+    assert "Training" in page.status
+    assert page.sent[-1]["type"] == "step"
+    # a compiling kernel is not a silent one
+    page.receive(type="compiling", text="Compiling the training step")
+    page.page.clock.run_for(30_000)
+    assert "Compiling" in page.status
+
+
+@pytest.mark.browser
+def test_another_view_that_takes_over_is_named(bare):
+    page = bare().start()
+    page.answer(request=1)
+    page.answer(request=2)
+    page.press("Play")
+    page.receive(type="driver", driver="another", text="", request=None)
+    assert page.root.get_attribute("data-playing") == "false"
+
+
+@pytest.mark.browser
+def test_it_can_be_driven_from_the_keyboard(bare):
+    page = bare().start()
+    page.answer(request=1)
+    page.answer(request=2)
+    play = page.page.get_by_role("button", name="Play")
+    play.focus()
+    page.page.keyboard.press("Space")
+    assert page.root.get_attribute("data-playing") == "true"
+    page.page.keyboard.press("Space")
+    assert page.root.get_attribute("data-playing") == "false"
+    slider = page.page.get_by_label("Learning rate of G", exact=True)
+    slider.focus()
+    before = float(slider.get_attribute("aria-valuetext"))
+    page.page.keyboard.press("ArrowRight")
+    message = page.sent[-1]
+    assert (message["type"], message["name"]) == ("set", "lr_g")
+    assert before < message["value"] < 1.1 * before
+    assert float(slider.get_attribute("aria-valuetext")) == message["value"]
+    assert slider.evaluate("node => getComputedStyle(node).outlineStyle") == "solid"
+    # everything that can be pressed has a name
+    nameless = page.page.evaluate(
+        "[...document.querySelectorAll('.gan-lab :is(button, select, input)')]"
+        ".filter((n) => !(n.textContent.trim() && n.tagName === 'BUTTON') && !n.labels?.length && !n.ariaLabel).length"
+    )
+    assert nameless == 0
+
+
+@pytest.mark.browser
+def test_every_notch_of_every_slider_is_a_value_that_the_core_takes(bare):
+    page = bare().start()
+    page.answer(request=1)
+    page.wait("document.querySelector('.gan-lab').dataset.step")
+    for name in lab.DIALS:
+        values = page.page.evaluate(
+            """name => {
+              const slider = document.querySelector(`.gan-lab-dial[data-name=${name}] input[type=range]`);
+              sent.length = 0;
+              for (let i = 0; i <= Number(slider.max); i++) {
+                slider.value = i;
+                slider.dispatchEvent(new Event("input", { bubbles: true }));
+              }
+              return sent.map((message) => message.value);
+            }""",
+            name,
+        )
+        values = [math.inf if value is None else value for value in values]
+        assert len(values) == 241
+        assert all(a <= b for a, b in itertools.pairwise(values)), name
+        for value in values:
+            Hyperparams(**{name: value})
+        dial = lab.DIALS[name]
+        low, high = (
+            0.0 if dial.scale == "log or 0" else dial.low,
+            math.inf if dial.scale == "log or none" else dial.high,
+        )
+        assert (values[0], values[-1]) == pytest.approx((low, high))
+
+
+@pytest.mark.browser
+def test_a_value_that_comes_back_puts_the_slider_where_it_was(bare):
+    page = bare().start()
+    for at in (0, 0.31, 0.5, 0.77, 1.0):
+        moved = page.page.evaluate(
+            """at => [...document.querySelectorAll(".gan-lab-dial")].map((node) => {
+              const slider = node.querySelector("input[type=range]");
+              slider.value = Math.round(at * slider.max);
+              slider.dispatchEvent(new Event("input", { bubbles: true }));
+              return [node.dataset.name, sent.at(-1).value, Number(slider.value)];
+            })""",
+            at,
+        )
+        page.page.evaluate("document.querySelectorAll('input[type=range]').forEach((n) => (n.value = 120))")
+        page.page.wait_for_timeout(450)  # the hand is off
+        page.answer(serial=int(1e6 + 1000 * at), dials={name: 0.123 for name, _, _ in moved})
+        page.answer(serial=int(1e6 + 1000 * at) + 1, dials={name: value for name, value, _ in moved})
+        page.page.wait_for_timeout(100)
+        for name, _, place in moved:
+            slider = page.page.locator(f".gan-lab-dial[data-name={name}] input[type=range]")
+            assert abs(int(slider.input_value()) - place) <= 1, (name, at)
+
+
+@pytest.mark.browser
+def test_a_lesson_shows_only_the_controls_it_asks_for(bare, widget):
+    page = bare().start(setup={**widget.setup, "controls": ["lr_d", "loss"]})
+    page.answer()
+    page.wait("document.querySelector('.gan-lab').dataset.step")
+    assert page.page.locator("input[type=range]").count() == 1
+    assert page.page.locator("select").count() == 1
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [300, 480, 1000])
+def test_nothing_runs_out_of_a_narrow_page(bare, width):
+    page = bare(viewport={"width": width, "height": 900}, device_scale_factor=2).start()
+    page.answer()
+    page.wait("document.querySelector('.gan-lab').dataset.step")
+    assert page.page.evaluate("document.documentElement.scrollWidth") <= width
+    sizes = "document.querySelector('.gan-lab-stage')"
+    assert page.page.evaluate(f"{sizes}.width") == pytest.approx(2 * page.page.evaluate(f"{sizes}.clientWidth"), abs=1)
+
+
+@pytest.mark.browser
+def test_it_is_dark_where_the_page_is(bare):
+    page = bare().start()
+    assert page.root.get_attribute("data-theme") == "light"
+    page.page.evaluate("document.body.style.background = '#111'")
+    page.wait("document.querySelector('.gan-lab').dataset.theme === 'dark'")
+
+
+@pytest.mark.browser
+def test_who_asks_for_less_motion_gets_fewer_pictures_and_as_many_steps(bare):
+    page = bare(reduced_motion="reduce").start()
+    page.answer(request=1)
+    page.answer(request=2)
+    page.page.evaluate(
+        "window.pictures = 0; document.addEventListener('gan-lab-painted', () => (window.pictures += 1))"
+    )
+    page.press("Play")
+    start = time.monotonic()
+    for i in range(3, 23):
+        page.wait(f"sent.at(-1).request > {i}")
+        page.answer(request=i, serial=10_000 + i)
+    seconds = time.monotonic() - start
+    assert page.page.evaluate("pictures") <= 2 + seconds / 0.25
+
+
+@pytest.mark.browser
+def test_page_and_python_play_together(bare, widget):
+    page = bare().wire().start()
+    page.press("Play")
+    page.wait("Number(document.querySelector('.gan-lab').dataset.step) > 200")
+    page.press("Pause")
+    typed = page.page.get_by_label("Learning rate of G, typed")
+    typed.fill("-3")
+    typed.press("Enter")
+    page.wait("document.querySelector('.gan-lab-status').innerText.includes('must be in')")
+    assert page.status == "lr_g must be in [0, inf), got -3.0"
+    page.wait("document.querySelector('.gan-lab-dial[data-name=lr_g] .gan-lab-value').value === '0.001'")
+    typed.fill("0.02")
+    typed.press("Enter")
+    page.wait("!document.querySelector('.gan-lab-status').innerText.includes('must be in')")
+    page.wait("document.querySelector('.gan-lab-dial[data-name=lr_g] .gan-lab-value').value === '0.02'")
+    assert widget.session.hyper.lr_g == 0.02
+    page.page.get_by_label("Weight clip, typed").fill("none")
+    page.page.get_by_label("Target").select_option("spiral")
+    page.wait("document.querySelector('.gan-lab-score').innerText === ''")
+    assert widget.session.target_name == "spiral"
+    step = int(page.root.get_attribute("data-step"))
+    page.press("Step")
+    page.wait(f"document.querySelector('.gan-lab').dataset.step === '{step + 1}'")
+    page.page.get_by_label("Seed").fill("5")
+    page.press("Reset")
+    page.wait("document.querySelector('.gan-lab').dataset.step === '0'")
+    assert widget.session.seed == 5
+
+
+# ---- in JupyterLab ----
+
+LESSON = ROOT / "notebooks" / "00_start_here.ipynb"
+
+TWO_LABS = [
+    "from gan_jax import lab, nets\nfrom gan_jax.train import Gan\n"
+    "gan = Gan(nets.mlp(2, 16, 2), nets.mlp(2, 16, 1), batch_size=32)\nlabs = []",
+    "labs.append(lab.open(gan, controls=['lr_g']))\nlabs[-1]",
+    "labs.append(lab.open(gan, controls=['lr_g']))\nlabs[-1]",
+    "print('steps', *[int(each.session.game.step) for each in labs])",
+]
+
+
+@pytest.fixture(scope="module")
+def jupyter(browser, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("jupyter")
+    write_notebook(folder / "two_labs.ipynb", *TWO_LABS)
+    if LESSON.exists():
+        shutil.copy(LESSON, folder / "lesson.ipynb")
+    else:
+        write_notebook(folder / "lesson.ipynb", "from gan_jax import lab\nlab.open()")
+    with jupyter_lab(folder) as address:
+        yield address
+
+
+class Notebook:
+    """A notebook open in JupyterLab."""
+
+    def __init__(self, page, address):
+        self.page, self.errors = page, []
+        page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.goto(address)
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached", timeout=120_000)
+
+    def command(self, menu, command):
+        """Choose from JupyterLab's menu bar, by the command's name, which no version or shortcut changes."""
+        self.page.locator(".lm-MenuBar-item").get_by_text(menu, exact=True).click()
+        self.page.locator(f".lm-Menu-item[data-command='{command}']").click()
+
+    def run_all(self, timeout=240):
+        prompts = "() => [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map((n) => n.textContent)"
+        before = self.page.evaluate(prompts)
+        until = time.monotonic() + timeout
+        while time.monotonic() < until:
+            self.command("Run", "runmenu:run-all")
+            self.page.wait_for_timeout(3000)
+            if self.page.evaluate(prompts) != before:  # else the kernel was not ready to be asked
+                break
+        while not all(any(c.isdigit() for c in text) for text in self.page.evaluate(prompts)):
+            assert time.monotonic() < until, f"not run in {timeout} s: {self.page.evaluate(prompts)}"
+            self.page.wait_for_timeout(200)
+
+    def run(self, index):
+        cell = self.page.locator(".jp-CodeCell").nth(index)
+        cell.locator(".jp-InputArea-prompt").click()
+        self.page.keyboard.press("Control+Enter")
+        self.page.wait_for_timeout(300)
+        self.page.wait_for_function(
+            "i => /[0-9]/.test(document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')[i].textContent)",
+            arg=index,
+            timeout=60_000,
+        )
+        return cell.locator(".jp-OutputArea-output").all_inner_texts()
+
+    def lab(self, index=0):
+        return OneLab(self.page.locator(".gan-lab").nth(index))
+
+
+class OneLab:
+    def __init__(self, root):
+        self.root = root
+
+    @property
+    def step(self):
+        return int(self.root.get_attribute("data-step"))
+
+    def press(self, name):
+        self.root.get_by_role("button", name=name).click()
+
+    def picture(self):
+        return self.root.locator(".gan-lab-stage").evaluate("node => node.toDataURL()")
+
+    def advances(self, seconds=30):
+        """Wait until it has taken more steps."""
+        start, until = self.step, time.monotonic() + seconds
+        while self.step == start:
+            assert time.monotonic() < until, f"no step in {seconds} s"
+            self.root.page.wait_for_timeout(50)
+
+
+@pytest.fixture
+def notebook(browser, jupyter):
+    opened = []
+
+    def open_(name, **context):
+        page = browser.new_context(viewport={"width": 1280, "height": 1100}, **context).new_page()
+        opened.append(Notebook(page, jupyter(name)))
+        return opened[-1]
+
+    yield open_
+    for each in opened:
+        ARTEFACTS.mkdir(exist_ok=True)
+        name = os.environ["PYTEST_CURRENT_TEST"].split("::")[1].split(" ")[0]
+        each.page.screenshot(path=ARTEFACTS / f"{name}.png")
+        each.command("Kernel", "kernelmenu:shutdown")
+        each.page.wait_for_timeout(300)
+        each.page.context.close()
+
+
+@pytest.mark.browser
+def test_the_first_lesson_trains_live(notebook):
+    book = notebook("lesson.ipynb")
+    book.run_all()
+    assert book.page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    assert book.page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    book.page.locator(".gan-lab").first.scroll_into_view_if_needed()
+    book.page.locator(".gan-lab[data-step]").first.wait_for(timeout=60_000)
+    live = book.lab()
+    before = live.picture()
+    live.press("Play")
+    live.advances(90)
+    assert live.picture() != before
+
+    # a drag across the slider, step by step, while it trains
+    slider = live.root.locator("input[type=range]").first
+    box = slider.bounding_box()
+    start = live.step
+    book.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    book.page.mouse.down()
+    for i in range(20):
+        book.page.mouse.move(box["x"] + box["width"] * (0.5 + 0.01 * i), box["y"] + box["height"] / 2)
+        book.page.wait_for_timeout(50)
+    during = live.step
+    book.page.mouse.up()
+    assert during > start
+    live.advances()
+
+    book.page.screenshot(path=ARTEFACTS / "training.png")
+    live.press("Pause")
+    book.page.wait_for_timeout(1000)
+    resting = live.step
+    book.page.wait_for_timeout(1000)
+    assert live.step == resting
+    assert book.errors == []
+
+
+@pytest.mark.browser
+def test_running_a_cell_again_stops_the_old_lab_and_two_labs_do_not_meet(notebook):
+    book = notebook("two_labs.ipynb")
+    book.run_all()
+    book.page.locator(".gan-lab[data-step]").nth(1).wait_for(timeout=60_000)
+    steps = lambda: [int(n) for n in book.run(3)[0].split()[1:]]  # noqa: E731
+    one, two = book.lab(0), book.lab(1)
+    one.press("Play")
+    one.advances()
+    assert two.step == 0
+    two.press("Play")
+    two.advances()
+    one.advances()
+    assert one.root.get_attribute("data-playing") == two.root.get_attribute("data-playing") == "true"
+    two.press("Pause")
+    book.run(1)  # a third session takes the first one's place
+    book.page.wait_for_timeout(1000)
+    assert book.page.locator(".gan-lab").count() == 2
+    first = steps()
+    assert len(first) == 3
+    assert first[2] == 0
+    book.page.wait_for_timeout(500)
+    assert steps() == first
+    assert book.errors == []
+
+
+@pytest.mark.browser
+def test_a_restarted_kernel_leaves_a_page_that_says_what_to_do(notebook):
+    book = notebook("two_labs.ipynb")
+    book.run_all()
+    book.page.locator(".gan-lab[data-step]").nth(1).wait_for(timeout=60_000)
+    live = book.lab(0)
+    live.press("Play")
+    live.advances()
+    book.command("Kernel", "kernelmenu:restart")
+    book.page.locator(".jp-Dialog .jp-mod-accept").click()
+    live.root.get_by_text("run this cell again", exact=False).wait_for(timeout=30_000)
+    book.run_all()
+    book.page.locator(".gan-lab[data-step]").nth(1).wait_for(timeout=60_000)
+    live = book.lab(0)
+    live.press("Play")
+    live.advances()
