@@ -593,20 +593,22 @@ def sweep(gan: Gan, hypers: Hyperparams, target: Target, keys: Key[Array, " seed
     if len(set(swept.values())) > 1 or any(len(shape) != 1 for shape in swept.values()):
         raise ValueError(f"each dial must be a scalar or of one common shape (settings,), got {swept}")
     settings = next(iter(swept.values()), (1,))
-    hypers = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, settings), hypers)
-    every = jax.tree.map(lambda leaf: jnp.repeat(leaf, len(keys), axis=0), hypers)
     _check_game(gan, target, None)
-    states, history = _sweep_compiled(gan, _capacity(n), every, target, jnp.tile(keys, settings), n)
+    each = {name: jnp.repeat(getattr(hypers, name), len(keys)) for name in swept}
+    shared = replace(hypers, **dict.fromkeys(swept, jnp.float32(0.5)))  # a place-holder within every dial's range
+    states, history = _sweep_compiled(gan, _capacity(n), shared, each, target, jnp.tile(keys, settings), n)
     shaped = lambda leaf: leaf.reshape(*settings, len(keys), *leaf.shape[1:])  # noqa: E731
     return jax.tree.map(shaped, states), History(*(shaped(np.asarray(row)[:, :n]) for row in history))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _sweep_compiled(gan, capacity, hypers, target, keys, n):
-    def one(hyper, key):
+def _sweep_compiled(gan, capacity, shared, each, target, keys, n):
+    # a dial that all runs share stays one number, so that a switch on it (instance noise) stays a switch under vmap
+    def one(own, key):
+        hyper = replace(shared, **own)
         return _loop(gan, capacity, hyper, target, _init(gan, hyper, key), n)
 
-    return jax.vmap(one)(hypers, keys)
+    return jax.vmap(one)(each, keys)
 
 
 def pick(states: State, *index: int) -> State:
