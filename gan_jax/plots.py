@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import matplotlib
 import numpy as np
+from flax import nnx
 from jaxtyping import Array, Float, Num
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -281,8 +282,18 @@ def _grid(window: Window, n: int) -> np.ndarray:
     return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
 
 
+@jax.jit
+def _compiled(module, x):
+    return module(x)
+
+
+def _call(network: Callable, x: Array) -> Array:
+    """Call a network; compiled when it is a module, because one program is sooner made than a dozen operations."""
+    return _compiled(network, x) if isinstance(network, nnx.Module) else network(x)
+
+
 def _logits(discriminator: Callable, points: np.ndarray) -> np.ndarray:
-    logits = np.asarray(discriminator(jnp.asarray(points)), np.float64)
+    logits = np.asarray(_call(discriminator, jnp.asarray(points)), np.float64)
     if logits.shape not in ((len(points),), (len(points), 1)):
         raise ValueError(
             f"the discriminator must map points of shape (n, {points.shape[1]}) to one logit each, (n,) or (n, 1); "
@@ -332,8 +343,15 @@ def push(loss: Loss, discriminator: Callable, real: Numbers, fake: Numbers) -> F
     real, fake = jnp.asarray(real, jnp.float32), jnp.asarray(fake, jnp.float32)
     if real.shape != fake.shape:
         raise ValueError(f"real and fake must have one shape, got {real.shape} and {fake.shape}")
+    return (_push_compiled if isinstance(discriminator, nnx.Module) else _push)(loss, discriminator, real, fake)
+
+
+def _push(loss, discriminator, real, fake):
     real_logits = discriminator(real).reshape(-1)
     return jax.grad(lambda x: -len(x) * loss.generator(real_logits, discriminator(x).reshape(-1)))(fake)
+
+
+_push_compiled = jax.jit(_push, static_argnums=0)
 
 
 @_styled
@@ -416,7 +434,7 @@ def manifold(
     if latent_dim not in (1, 2):
         raise ValueError(f"a manifold can be drawn of a latent of 1 or 2 dimensions, got latent_dim {latent_dim}")
     real = None if real is None else _points(real, "real")
-    lines = _points(generator(jnp.asarray(_latent_lines(latent_dim, latent))), "the generator's output")
+    lines = _points(_call(generator, jnp.asarray(_latent_lines(latent_dim, latent))), "the generator's output")
     picture, (axes,) = _panels(SQUARE[0], height=SQUARE[1])
     window = _window(window, real, lines)
     under = _draw_samples(axes, real, None, window, "") if real is not None else ""
@@ -767,7 +785,7 @@ def seeds(
         window: (left, right, bottom, top); around the real samples when left out.
 
     >>> alt(seeds(np.zeros((2, 10, 2)), np.zeros((10, 2))))
-    '2 panels, one a run, each with 10 fake samples (vermilion) over 10 real ones (blue): seed 0, seed 1.'
+    '2 panels, each with 10 fake samples (vermilion) over 10 real ones (blue): seed 0, seed 1.'
     """
     clouds = np.asarray(fakes, np.float32)
     if clouds.ndim != 3 or clouds.shape[-1] != 2 or not clouds.size:
@@ -791,7 +809,7 @@ def seeds(
     for axes in panels[count:]:
         axes.set_axis_off()
     picture.alt = (
-        f"{count} panels, one a run, each with {clouds.shape[1]:,} fake samples (vermilion) over {len(real):,} "
+        f"{count} panels, each with {clouds.shape[1]:,} fake samples (vermilion) over {len(real):,} "
         f"real ones (blue): {', '.join(titles)}."
     )
     return picture

@@ -120,7 +120,6 @@ forge = Exercise(
     stub='''
 def forge(generator, key, n):
     """A generator, a random key and a count come in; n samples, shape (n, 2), go out."""
-    z = ...
     return ...
 ''',
     hints=(
@@ -292,13 +291,13 @@ def modes_reached(samples, centres, radius):
 
     Samples (0, 0.1) and (0.1, 0), centres (0, 0) and (5, 5), radius 0.5: one mode.
     """
-    offsets = samples[:, None, :] - centres[None, :, :]  # every sample against every centre: (n, k, 2)
     return ...
 ''',
     hints=(
-        "First a table of distances, (n, k). Then ask of each column: is anything in it small enough?",
+        "First every sample against every centre: `samples[:, None, :] - centres[None, :, :]` has shape (n, k, 2). "
+        "From it a table of distances, (n, k). Then ask of each column: is anything in it small enough?",
         "|x - c| = sqrt((x1 - c1)^2 + (x2 - c2)^2); mode k counts when min over samples of |x - c_k| < radius.",
-        "    distances = norm of offsets over their last axis          shape (n, k)\n"
+        "    distances = norm of the differences, last axis           shape (n, k)\n"
         "    reached = any of (distances < radius) over the samples    shape (k,)\n"
         "    return the sum of reached",
     ),
