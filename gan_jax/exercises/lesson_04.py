@@ -774,7 +774,7 @@ discriminator_phase = Exercise(
     goal="D's phase with several updates: hand d on from update to update, and give each a key of its own.",
     stub='''
 def discriminator_phase(update, d, key, d_steps):
-    """update(d, key) draws a batch with the key and returns the d after one update. Return d after d_steps of them."""
+    """update(d, key) draws a batch with the key and returns the next d."""
     return ...
 ''',
     hints=(
