@@ -413,7 +413,7 @@ def ring_angles(modes):
 
 # ---- stretch: the slowest detective that still teaches ----
 
-LIMIT = 8e-4
+LIMIT = 1e-3
 
 
 def check_slowest_detective(answer):
@@ -422,12 +422,13 @@ def check_slowest_detective(answer):
         raise Wrong(f"A learning rate is not negative; yours is {rate:g}.")
     if rate == 0:
         raise Wrong("At 0 the detective never learns: G only learns to please one that knows nothing.")
-    if rate > LIMIT:
+    if rate > LIMIT * (1 + 1e-6):  # a float32 is not exactly what was typed
         raise Wrong(f"{rate:g} is faster than asked: the target is a learning rate of {LIMIT:g} or less.")
     modes = _modes_of_five(rate)
-    if min(modes) < 8:
-        raise Wrong(f"At lr_d = {rate:g} the five seeds reach {', '.join(map(str, modes))} modes of 8: D is too slow.")
-    return f"At lr_d = {rate:g} each of the five seeds reaches all 8 modes."
+    reached = f"at lr_d = {rate:g} the five seeds reach {', '.join(map(str, modes))} modes of 8."
+    if sorted(modes)[1] < 8:  # one may fail: training is chaotic, and another machine rounds otherwise
+        raise Wrong(f"D is too slow: {reached}")
+    return f"Yes: {reached}"
 
 
 @functools.cache
@@ -443,8 +444,8 @@ def _modes_of_five(rate: float) -> list[int]:
 
 slowest_detective = Exercise(
     name="slowest_detective",
-    goal=f"Find a learning rate of D of at most {LIMIT:g} at which all five seeds still reach all 8 modes in 2,000 "
-    "steps. The check trains them: a few seconds.",
+    goal=f"Find a learning rate of D of at most {LIMIT:g} at which four of five seeds still reach all 8 modes in "
+    "2,000 steps. The check trains them: a few seconds.",
     stub="""
 slowest_detective = ...  # one number
 """,
@@ -456,10 +457,10 @@ slowest_detective = ...  # one number
         "        print rate and score(metrics.modes_covered, clouds)",
     ),
     solution="""
-slowest_detective = 6e-4
+slowest_detective = 9e-4
 """,
     check=check_slowest_detective,
-    also_right=("slowest_detective = jnp.float32(5e-4)",),
+    also_right=("slowest_detective = jnp.float32(1e-3)",),
     tempting=(
         Tempting("slowest_detective = 2e-3", "faster than asked"),
         Tempting("slowest_detective = 1e-4", "too slow"),
