@@ -355,10 +355,10 @@ function createView(driver, model, el) {
   status.setAttribute("role", "status");
 
   const side = element("div", { class: "gan-lab-side" }, chart);
-  if (menuBox.children.length) side.append(menuBox);
   if (dialBox.children.length) side.append(dialBox);
   root.append(
     bar,
+    ...(menuBox.children.length ? [menuBox] : []),
     element("div", { class: "gan-lab-body" }, element("div", { class: "gan-lab-picture" }, stage, legend, score), side),
     status,
   );

@@ -60,12 +60,10 @@ class Dial(NamedTuple):
 DIALS: Menu[Dial] = Menu(
     "dial",
     {
-        "lr_g": Dial(
-            "Learning rate of G", "log or 0", 1e-5, 1e-1, "How far the generator moves in a step; 0 holds it."
-        ),
-        "lr_d": Dial("Learning rate of D", "log or 0", 1e-5, 1e-1, "How far the discriminator moves; 0 holds it."),
+        "lr_g": Dial("G's learning rate", "log or 0", 1e-5, 1e-1, "How far the generator moves in a step; 0 holds it."),
+        "lr_d": Dial("D's learning rate", "log or 0", 1e-5, 1e-1, "How far the discriminator moves; 0 holds it."),
         "beta1": Dial("β₁, momentum", "linear", 0.0, 0.99, "How long the optimizer remembers the gradient."),
-        "beta2": Dial("β₂, gradient's size", "near 1", 0.0, 0.9999, "How long it remembers the squared gradient."),
+        "beta2": Dial("β₂, scaling", "near 1", 0.0, 0.9999, "How long it remembers the squared gradient."),
         "penalty_weight": Dial("Penalty weight", "log or 0", 1e-3, 1e2, "Multiplies the gradient penalty on D."),
         "instance_noise": Dial("Instance noise", "linear", 0.0, 0.5, "Gaussian noise added to all that D sees."),
         "label_smoothing": Dial("Label smoothing", "linear", 0.0, 0.5, "The real label is 1 minus this."),
@@ -757,7 +755,10 @@ class Lab(anywidget.AnyWidget):
         if bundle is None:
             return None
         contents, metadata = bundle
-        png, words = still(self.session)
+        try:
+            png, words = still(self.session)
+        except Exception:  # the picture is a courtesy; without it the widget still works
+            return bundle
         return (
             {**contents, "image/png": base64.b64encode(png).decode(), "text/plain": words},
             {**metadata, "image/png": {"alt": words}},

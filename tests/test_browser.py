@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import itertools
+import json
 import math
 import os
 import secrets
@@ -356,7 +357,7 @@ def test_it_can_be_driven_from_the_keyboard(bare):
     assert page.root.get_attribute("data-playing") == "true"
     page.page.keyboard.press("Space")
     assert page.root.get_attribute("data-playing") == "false"
-    slider = page.page.get_by_label("Learning rate of G", exact=True)
+    slider = page.page.get_by_label("G's learning rate", exact=True)
     slider.focus()
     before = float(slider.get_attribute("aria-valuetext"))
     page.page.keyboard.press("ArrowRight")
@@ -478,7 +479,7 @@ def test_page_and_python_play_together(bare, widget):
     page.press("Play")
     page.wait("Number(document.querySelector('.gan-lab').dataset.step) > 200")
     page.press("Pause")
-    typed = page.page.get_by_label("Learning rate of G, typed")
+    typed = page.page.get_by_label("G's learning rate, typed")
     typed.fill("-3")
     typed.press("Enter")
     page.wait("document.querySelector('.gan-lab-status').innerText.includes('must be in')")
@@ -518,13 +519,8 @@ TWO_LABS = [
 @pytest.fixture(scope="module")
 def jupyter(browser, tmp_path_factory):
     folder = tmp_path_factory.mktemp("jupyter")
-    write_notebook(folder / "two_labs.ipynb", *TWO_LABS)
-    if LESSON.exists():
-        shutil.copy(LESSON, folder / "lesson.ipynb")
-    else:
-        write_notebook(folder / "lesson.ipynb", "from gan_jax import lab\nlab.open()")
     with jupyter_lab(folder) as address:
-        yield address
+        yield folder, address
 
 
 class Notebook:
@@ -532,11 +528,36 @@ class Notebook:
 
     def __init__(self, page, address):
         self.page, self.errors = page, []
-        page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        origin = address.split("/lab/tree/")[0]
+        page.on("console", lambda m: self.note(m, origin))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.api = lambda path: origin + f"/api/{path}?" + address.split("?")[1]
         page.goto(address)
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
         page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached", timeout=120_000)
+        for _ in range(240):  # the page calls a kernel idle that it is not yet connected to
+            if any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in self.kernels()):
+                break
+            page.wait_for_timeout(250)
+        page.wait_for_timeout(1000)
+
+    def note(self, message, origin):
+        """Keep an error of the console; a badge's picture that no network brings is none."""
+        elsewhere = message.text.startswith("Failed to load resource") and not message.location["url"].startswith(
+            origin
+        )
+        if message.type == "error" and not elsewhere:
+            self.errors.append(message.text)
+
+    def kernels(self):
+        with urllib.request.urlopen(self.api("kernels"), timeout=10) as answer:
+            return json.load(answer)
+
+    def shut_down(self):
+        """End the kernels, so that the next notebook has the memory."""
+        for kernel in self.kernels():
+            request = urllib.request.Request(self.api(f"kernels/{kernel['id']}"), method="DELETE")
+            urllib.request.urlopen(request, timeout=30).close()
 
     def command(self, menu, command):
         """Choose from JupyterLab's menu bar, by the command's name, which no version or shortcut changes."""
@@ -553,8 +574,15 @@ class Notebook:
             if self.page.evaluate(prompts) != before:  # else the kernel was not ready to be asked
                 break
         while not all(any(c.isdigit() for c in text) for text in self.page.evaluate(prompts)):
+            assert not self.failures(), self.failures()
             assert time.monotonic() < until, f"not run in {timeout} s: {self.page.evaluate(prompts)}"
             self.page.wait_for_timeout(200)
+
+    def failures(self):
+        """What the cells have written to the error stream, and their exceptions."""
+        kinds = ("stderr", "error")
+        found = [self.page.locator(f"[data-mime-type='application/vnd.jupyter.{kind}']") for kind in kinds]
+        return [text for each in found for text in each.all_inner_texts()]
 
     def run(self, index):
         cell = self.page.locator(".jp-CodeCell").nth(index)
@@ -595,30 +623,31 @@ class OneLab:
 
 
 @pytest.fixture
-def notebook(browser, jupyter):
+def notebook(browser, jupyter, request):
+    folder, address = jupyter
     opened = []
 
-    def open_(name, **context):
-        page = browser.new_context(viewport={"width": 1280, "height": 1100}, **context).new_page()
-        opened.append(Notebook(page, jupyter(name)))
+    def open_(source):
+        """Open a copy of a notebook, or one made of the cells given."""
+        name = f"{request.node.name}.ipynb"
+        write_notebook(folder / name, *source) if isinstance(source, list) else shutil.copy(source, folder / name)
+        page = browser.new_context(viewport={"width": 1280, "height": 1100}).new_page()
+        opened.append(Notebook(page, address(name)))
         return opened[-1]
 
+    ARTEFACTS.mkdir(exist_ok=True)
     yield open_
     for each in opened:
-        ARTEFACTS.mkdir(exist_ok=True)
-        name = os.environ["PYTEST_CURRENT_TEST"].split("::")[1].split(" ")[0]
-        each.page.screenshot(path=ARTEFACTS / f"{name}.png")
-        each.command("Kernel", "kernelmenu:shutdown")
-        each.page.wait_for_timeout(300)
+        each.page.screenshot(path=ARTEFACTS / f"{request.node.name}.png")
         each.page.context.close()
+        each.shut_down()
 
 
 @pytest.mark.browser
 def test_the_first_lesson_trains_live(notebook):
-    book = notebook("lesson.ipynb")
+    book = notebook(LESSON if LESSON.exists() else ["from gan_jax import lab\nlab.open()"])
     book.run_all()
-    assert book.page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
-    assert book.page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    assert book.failures() == []
     book.page.locator(".gan-lab").first.scroll_into_view_if_needed()
     book.page.locator(".gan-lab[data-step]").first.wait_for(timeout=60_000)
     live = book.lab()
@@ -652,7 +681,7 @@ def test_the_first_lesson_trains_live(notebook):
 
 @pytest.mark.browser
 def test_running_a_cell_again_stops_the_old_lab_and_two_labs_do_not_meet(notebook):
-    book = notebook("two_labs.ipynb")
+    book = notebook(TWO_LABS)
     book.run_all()
     book.page.locator(".gan-lab[data-step]").nth(1).wait_for(timeout=60_000)
     steps = lambda: [int(n) for n in book.run(3)[0].split()[1:]]  # noqa: E731
@@ -678,7 +707,7 @@ def test_running_a_cell_again_stops_the_old_lab_and_two_labs_do_not_meet(noteboo
 
 @pytest.mark.browser
 def test_a_restarted_kernel_leaves_a_page_that_says_what_to_do(notebook):
-    book = notebook("two_labs.ipynb")
+    book = notebook(TWO_LABS)
     book.run_all()
     book.page.locator(".gan-lab[data-step]").nth(1).wait_for(timeout=60_000)
     live = book.lab(0)
