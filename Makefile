@@ -13,6 +13,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 help:  ## say what each command does
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*##/|/' | awk -F'|' '{printf "make %-12s%s\n", $$1, $$2}'
 
+# lessons keep what JAX compiles, so that the next start is quicker
+lab: export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/.jax_cache
+lab: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0
+lab: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES := -1
 lab: $(READY)  ## open the first lesson in JupyterLab
 	$(BIN)/python -m jupyterlab $(ROOT_MAY) --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
