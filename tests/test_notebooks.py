@@ -181,6 +181,14 @@ def test_time_and_memory_are_within_the_budget(path, as_it_is, capsys):
     assert 0 < run.megabytes <= MEGABYTES
 
 
+def check_claims(notebook) -> None:
+    """After each cell whose metadata list claims, the expressions that its text relies on, assert them."""
+    for place, cell in reversed(list(enumerate(notebook.cells))):
+        if claims := cell.metadata.get("claims"):
+            asserts = "\n".join(f"assert {claim}, {claim!r}" for claim in claims)
+            notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(asserts))
+
+
 @each_notebook
 @pytest.mark.notebook
 @pytest.mark.timeout(900, method="signal")

@@ -158,7 +158,7 @@ def check_generator_loss(loss):
         (-right, "A sign is missing: G maximises log D(G(z)), so its loss is the mean of -log D(G(z))."),
         (
             -_softplus(FAKE).mean(),
-            "This is the minimax loss: it saturates, its gradient at a fake logit of -10 is 4.5e-5 instead of 1.",
+            "This is the minimax loss: it saturates, its gradient at a fake logit of -10 is 4.5e-5 in size, not 1.",
         ),
         (_softplus(FAKE).mean(), "This is D's half: G would learn to be called fake."),
         (-q.mean(), "This is a mean of probabilities, without the logarithm: it saturates as well."),
@@ -166,6 +166,7 @@ def check_generator_loss(loss):
         (_softplus(-q).mean(), "A sigmoid is applied twice: `softplus` wants logits, not probabilities."),
     ]
     expect(loss(FAKE), right, "G's loss", mistakes, otherwise="Compare it with the formula of hint 2.")
+    expect(loss(-3 * FAKE[:2]), _softplus(3 * FAKE[:2]).mean(), "G's loss of two other fakes")
     _check_stable(loss, 4, what="G's loss")
     return "Its gradient at fake logit a is -(1 - sigmoid(a)): largest where D is sure, just when G needs it."
 

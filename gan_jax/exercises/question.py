@@ -54,7 +54,7 @@ class Question:
         if not isinstance(letter, str) or letter not in tuple(self.letters):
             raise ValueError(f"answer with one of {', '.join(self.letters)}; got {letter!r}")
         choice = self.choices[self.letters.index(letter)]
-        return result(RIGHT if choice.right else WRONG, f"{letter}: {choice.why}")
+        return result(RIGHT if choice.right else WRONG, f"{letter}) {choice.why}")
 
 
 class Asked:
@@ -80,7 +80,7 @@ class Asked:
         """Build the radio buttons (ipywidgets 7.7 or 8)."""
         import ipywidgets as widgets  # imported here: plain Python does not need it
 
-        options = [(f"{letter}  {choice.text}", letter) for letter, choice in self._lettered()]
+        options = [(f"{letter})  {choice.text}", letter) for letter, choice in self._lettered()]
         text = widgets.HTML(to_html(self._question.text))
         buttons = widgets.RadioButtons(options=options, index=None, layout=widgets.Layout(width="auto"))
         verdict = widgets.HTML()
@@ -96,7 +96,7 @@ class Asked:
         return zip(self._question.letters, self._question.choices, strict=True)
 
     def __repr__(self) -> str:
-        choices = "\n".join(f"  {letter}  {choice.text}" for letter, choice in self._lettered())
+        choices = "\n".join(f"  {letter})  {choice.text}" for letter, choice in self._lettered())
         return f'{MARKS["note"]} {self._question.text}\n{choices}\nAnswer with .answer("a")'
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
