@@ -35,7 +35,7 @@ SIDE = 64
 POINTS = 512
 """Real and fake samples shown."""
 
-BUDGET = 0.03
+BUDGET = 0.025
 """Seconds of training between two pictures, when the lab chooses how many steps to take."""
 
 
@@ -60,8 +60,8 @@ class Dial(NamedTuple):
 DIALS: Menu[Dial] = Menu(
     "dial",
     {
-        "lr_g": Dial("G's learning rate", "log or 0", 1e-5, 1e-1, "How far the generator moves in a step; 0 holds it."),
-        "lr_d": Dial("D's learning rate", "log or 0", 1e-5, 1e-1, "How far the discriminator moves; 0 holds it."),
+        "lr_g": Dial("Learning rate of G", "log or 0", 1e-5, 1e-1, "How far the generator moves; 0 holds it."),
+        "lr_d": Dial("Learning rate of D", "log or 0", 1e-5, 1e-1, "How far the discriminator moves; 0 holds it."),
         "beta1": Dial("β₁, momentum", "linear", 0.0, 0.99, "How long the optimizer remembers the gradient."),
         "beta2": Dial("β₂, scaling", "near 1", 0.0, 0.9999, "How long it remembers the squared gradient."),
         "penalty_weight": Dial("Penalty weight", "log or 0", 1e-3, 1e2, "Multiplies the gradient penalty on D."),

@@ -357,7 +357,7 @@ def test_it_can_be_driven_from_the_keyboard(bare):
     assert page.root.get_attribute("data-playing") == "true"
     page.page.keyboard.press("Space")
     assert page.root.get_attribute("data-playing") == "false"
-    slider = page.page.get_by_label("G's learning rate", exact=True)
+    slider = page.page.get_by_label("Learning rate of G", exact=True)
     slider.focus()
     before = float(slider.get_attribute("aria-valuetext"))
     page.page.keyboard.press("ArrowRight")
@@ -479,7 +479,7 @@ def test_page_and_python_play_together(bare, widget):
     page.press("Play")
     page.wait("Number(document.querySelector('.gan-lab').dataset.step) > 200")
     page.press("Pause")
-    typed = page.page.get_by_label("G's learning rate, typed")
+    typed = page.page.get_by_label("Learning rate of G, typed")
     typed.fill("-3")
     typed.press("Enter")
     page.wait("document.querySelector('.gan-lab-status').innerText.includes('must be in')")
@@ -694,6 +694,16 @@ def test_running_a_cell_again_stops_the_old_lab_and_two_labs_do_not_meet(noteboo
     one.advances()
     assert one.root.get_attribute("data-playing") == two.root.get_attribute("data-playing") == "true"
     two.press("Pause")
+
+    # JupyterLab's own keys, which move between cells and delete them, stay out of the lab
+    slider = two.root.locator("input[type=range]").first
+    before = float(slider.input_value())
+    slider.focus()
+    for key in ("ArrowUp", "ArrowRight", "d", "d"):
+        book.page.keyboard.press(key)
+    assert float(slider.input_value()) == before + 2
+    assert book.page.locator(".jp-CodeCell").count() == 4
+
     book.run(1)  # a third session takes the first one's place
     book.page.wait_for_timeout(1000)
     assert book.page.locator(".gan-lab").count() == 2
