@@ -478,7 +478,7 @@ who_sees_what = Question(
     (
         Choice(
             "It looks at real samples and copies them.",
-            "G never meets a real sample: real samples go into D only. Look at `loss_g` in the fifteen lines.",
+            "G never meets a real sample: real samples go into D only. Look at `loss_g` in the smallest game.",
         ),
         Choice(
             "From the way D's answer changes when a fake changes a little.",
