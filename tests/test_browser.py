@@ -478,6 +478,13 @@ def test_page_and_python_play_together(bare, widget):
     page = bare().wire().start()
     page.press("Play")
     page.wait("Number(document.querySelector('.gan-lab').dataset.step) > 200")
+    page.page.get_by_label("Loss", exact=True).select_option(
+        "hinge"
+    )  # compiles anew, and goes on from the same weights
+    step = page.root.get_attribute("data-step")
+    page.wait(f"Number(document.querySelector('.gan-lab').dataset.step) > {step} + 100")
+    assert widget.session.gan.loss.name == "hinge"
+    assert int(page.root.get_attribute("data-step")) > 200
     page.press("Pause")
     typed = page.page.get_by_label("Learning rate of G, typed")
     typed.fill("-3")
