@@ -24,7 +24,8 @@ test: $(READY)  ## check format and types, run every test
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
-	$(BIN)/python -m pytest -ra
+	$(BIN)/python -m pytest -ra -n auto -m "not notebook and not browser"
+	$(BIN)/python -m pytest -ra -m "notebook or browser"
 
 bench: $(READY)  ## measure speed against PyTorch, which it installs when missing
 	@$(BIN)/python -c "import torch" 2>/dev/null || $(PIP) install -c constraints/locked.txt -e ".[bench]"

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import nbformat
 import psutil
 import pytest
+from address import repository
 from nbclient import NotebookClient
 
 from gan_jax import exercises
@@ -30,7 +31,7 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 SECONDS, MEGABYTES = 90, 1500  # of one lesson on two cores
 CELL_SECONDS = 180  # no cell may hang
-REPOSITORY = "gan-jax/gan_jax"
+REPOSITORY = repository().removeprefix("https://github.com/")
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
