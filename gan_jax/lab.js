@@ -198,11 +198,13 @@ function createDriver() {
   };
 }
 
+const SIDE = 64; // pixels a side of the heat map, as in lab.py
+
 // A frame's bytes: the heat map, then the fake samples, then both losses' curves.
 function decode(header, buffer) {
   if (!buffer) return null;
   const bytes = new Uint8Array(buffer.buffer ?? buffer, buffer.byteOffset ?? 0, buffer.byteLength).slice();
-  const pixels = 64 * 64;
+  const pixels = SIDE * SIDE;
   const curve = bytes.length - 8 * header.bins;
   if (curve < pixels) return null;
   return {
@@ -634,7 +636,7 @@ function ramp(stops) {
 }
 
 function createStage(canvas) {
-  const side = 64;
+  const side = SIDE;
   const small = element("canvas", { width: side, height: side });
   const pixels = small.getContext("2d").createImageData(side, side);
   const colours = new Map();

@@ -269,7 +269,8 @@ class Session:
         for kind in ("loss", "penalty"):
             own = getattr(self.gan, kind)
             if own not in self._menus[kind].values():
-                self._menus[kind] = {own.name: own, **self._menus[kind]}
+                name = own.name if own.name not in self._menus[kind] else f"your {own.name}"
+                self._menus[kind] = {name: own, **self._menus[kind]}
         self._show_target(*self._name_target(target))
         self._pace: dict[Any, float] = {}  # seconds a step, of each program compiled so far
         self.reset(seed)
@@ -636,10 +637,8 @@ class Lab(anywidget.AnyWidget):
         shown = list(CONTROLS) if controls is None else [name for name in controls if [CONTROLS[name]]]
         return {
             "controls": shown,
-            "dials": {name: {**dial._asdict()} for name, dial in DIALS.items()},
+            "dials": {name: dial._asdict() for name, dial in DIALS.items()},
             "menus": self.session.menus,
-            "side": SIDE,
-            "points": POINTS,
         }
 
     def _see(self) -> dict[str, Any]:

@@ -280,6 +280,14 @@ def test_state_says_what_only_the_user_has(small_gan):
     assert repr(session.state) == str(session.state)
 
 
+def test_a_loss_of_one_s_own_may_be_called_like_one_on_the_menu(small_gan):
+    mine = losses.hinge._replace(name="hinge", has_labels=True)
+    session = Session(replace(small_gan, loss=mine))
+    assert session.choices["loss"] == "your hinge"
+    session.set("loss", "hinge")
+    assert session.gan.loss == losses.hinge
+
+
 def test_a_penalty_of_one_s_own_is_on_the_menu(small_gan):
     mine = Penalty(lambda critic, real, fake, key: jnp.mean(critic(real) ** 2), "drift")
     session = Session(replace(small_gan, penalty=mine))
