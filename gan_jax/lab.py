@@ -24,7 +24,7 @@ import numpy as np
 import traitlets
 from jaxtyping import Float, UInt8
 
-from . import data, losses, metrics, nets, train
+from . import data, losses, metrics, nets, theory, train
 from .data.distributions import _draw
 from .errors import Diverged, Menu, check_count, suggestion
 from .train import Gan, Hyperparams
@@ -169,38 +169,6 @@ def _picture(generator, discriminator, latents, real, window, probability):
 @jax.jit
 def _score(fake, target):
     return metrics.modes_covered(fake, target), metrics.high_quality_share(fake, target)
-
-
-def equilibrium(loss: losses.Loss, smoothing: float = 0.0) -> tuple[float | None, float | None]:
-    """Say what D's and G's loss are when fake cannot be told from real and D answers that as well as it can.
-
-    Then D's logit is one number v everywhere, the one that minimises its loss; it is found on a fine grid.
-
-    Args:
-        loss: the objective.
-        smoothing: `Hyperparams.label_smoothing`.
-
-    Returns:
-        `(loss_d, loss_g)`; None for G's where many v are equally good for D and G's loss differs among them.
-
-    >>> [round(value, 4) for value in equilibrium(losses.nonsaturating)]  # 2 log 2, log 2
-    [1.3863, 0.6931]
-    >>> equilibrium(losses.wasserstein)
-    (0.0, None)
-    """
-    v, loss_d, loss_g = (np.asarray(values, np.float64) for values in _constant_answers(loss))
-    total = loss_d + smoothing * v
-    best = total <= total.min() + 1e-6
-    settled = np.ptp(loss_g[best]) < 0.02
-    at = np.argmin(total)
-    return float(loss_d[at]), float(loss_g[at]) if settled else None
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _constant_answers(loss):
-    """Logits on a grid, and both losses when D answers each of them to everything."""
-    v = jnp.linspace(-4, 4, 1601)
-    return v, jax.vmap(loss.discriminator)(v[:, None], v[:, None]), jax.vmap(loss.generator)(v[:, None], v[:, None])
 
 
 def _call(name: str, arguments: Sequence[str], **keywords: Any) -> str:
@@ -359,7 +327,7 @@ class Session:
 
     def _restart_curve(self) -> None:
         self._curve = Curve(first=int(self.game.step))
-        self.references = equilibrium(self.gan.loss, self.hyper.label_smoothing)
+        self.references = theory.equilibrium(self.gan.loss, self.hyper.label_smoothing)
 
     def set(self, name: str, value: Any) -> None:
         """Move a dial, or choose from a menu; training goes on from the same weights.
@@ -391,7 +359,7 @@ class Session:
         train._dials(self.gan, hyper)
         self.hyper = hyper
         if name == "label_smoothing":
-            self.references = equilibrium(self.gan.loss, self.hyper.label_smoothing)
+            self.references = theory.equilibrium(self.gan.loss, self.hyper.label_smoothing)
 
     def _choose(self, kind: str, name: Any) -> None:
         entry = Menu(kind, self._menus[kind])[name]

@@ -25,8 +25,9 @@ from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnchoredOffsetbox, HPacker, TextArea
 
+from . import theory
 from .data import Mixture, Target, bounds
-from .losses import LOSSES, Loss
+from .losses import Loss
 from .train import LATENTS, History, State
 
 REAL, FAKE, GENERATOR, DISCRIMINATOR, QUIET = "#0072B2", "#D55E00", "#D55E00", "#00795A", "#777777"
@@ -585,26 +586,10 @@ def losses(history: History, *, loss: Loss | None = None, title: str = "") -> Pi
     return picture
 
 
-def equilibrium(loss: Loss) -> tuple[float | None, float | None]:
-    """Say what D's and G's losses are when the fake distribution is the real one and D is at its best.
-
-    Returns:
-        (D's loss, G's loss); None where the objective leaves it open, or isn't known here.
-
-    >>> from gan_jax import losses
-    >>> [round(value, 4) for value in equilibrium(losses.nonsaturating)]
-    [1.3863, 0.6931]
-    """
-    if loss.name in NEUTRAL:
-        undecided = jnp.full((1,), NEUTRAL[loss.name])
-        return float(loss.discriminator(undecided, undecided)), float(loss.generator(undecided, undecided))
-    return {LOSSES["hinge"].name: 2.0, LOSSES["wasserstein"].name: 0.0}.get(loss.name), None
-
-
 def _draw_losses(axes: Axes, history: History, loss: Loss | None) -> str:
     rows = {"D": _vector(history.loss_d, "history.loss_d"), "G": _vector(history.loss_g, "history.loss_g")}
     colors, ends, words = {"D": DISCRIMINATOR, "G": GENERATOR}, [], []
-    rests = dict(zip("DG", (None, None) if loss is None else equilibrium(loss), strict=True))
+    rests = dict(zip("DG", (None, None) if loss is None else theory.equilibrium(loss), strict=True))
     for name, row in rows.items():
         steps = np.arange(1, len(row) + 1)
         mean = _running_mean(row, max(len(row) // 50, 1))

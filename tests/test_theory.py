@@ -375,3 +375,33 @@ def test_play_is_the_steps_written_out():
         theory.play(theory.bilinear, np.zeros(2), (0.1, 0.1, 0.1), 3)
     with pytest.raises(KeyError, match="did you mean 'optimistic'"):
         theory.play(theory.bilinear, np.zeros(2), 0.1, 3, update="optimist")
+
+
+CLOSED_FORMS = {
+    "nonsaturating": (2 * math.log(2), math.log(2)),
+    "minimax": (2 * math.log(2), -math.log(2)),
+    "least_squares": (0.25, 0.125),
+    "wasserstein": (0.0, None),
+    "hinge": (2.0, None),
+    "relativistic": (math.log(2), math.log(2)),
+    "f_kl": (0.0, -1.0),
+    "f_reverse_kl": (0.0, 1.0),
+    "f_jensen_shannon": (0.0, 0.0),
+    "f_pearson": (0.0, 0.0),
+}
+
+
+@pytest.mark.parametrize("name", losses.LOSSES)
+def test_values_at_equilibrium_are_the_closed_forms(name):
+    loss_d, loss_g = theory.equilibrium(losses.LOSSES[name])
+    expected_d, expected_g = CLOSED_FORMS[name]
+    assert loss_d == pytest.approx(expected_d, abs=2e-5)
+    assert loss_g == (None if expected_g is None else pytest.approx(expected_g, abs=1e-3))
+
+
+def test_values_at_equilibrium_follow_the_smoothing():
+    # D minimises softplus(-v) + softplus(v) + s v, so sigmoid(v) = (1 - s) / 2
+    d = (1 - 0.3) / 2
+    loss_d, loss_g = theory.equilibrium(losses.nonsaturating, 0.3)
+    assert loss_d == pytest.approx(-math.log(d) - math.log(1 - d), abs=1e-3)
+    assert loss_g == pytest.approx(-math.log(d), abs=3e-3)

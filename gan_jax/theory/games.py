@@ -262,3 +262,35 @@ def spectral_radius(game: Game, params: Players, rate: Dial | Sequence[float], *
         return ravel_pytree(rule.step(game, params, memory, rates))[0]
 
     return float(np.abs(np.linalg.eigvals(np.asarray(jax.jacfwd(step)(flat), np.float64))).max())
+
+
+def equilibrium(loss: Loss, smoothing: Any = 0.0) -> tuple[float, float | None]:
+    """Say what D's and G's losses are when fake cannot be told from real, and D answers that as well as it can.
+
+    D's logit is then one number v everywhere, `v = argmin loss_d(v, v) + smoothing * v`; a fine grid finds it.
+
+    Args:
+        loss: the objective.
+        smoothing: `Hyperparams.label_smoothing`.
+
+    Returns:
+        `(loss_d, loss_g)`; None for G's where many v serve D equally well and G's loss differs among them.
+
+    >>> from gan_jax import losses
+    >>> [round(value, 4) for value in equilibrium(losses.nonsaturating)]  # 2 log 2, log 2
+    [1.3863, 0.6931]
+    >>> equilibrium(losses.wasserstein)
+    (0.0, None)
+    """
+    v, loss_d, loss_g = (np.asarray(values, np.float64) for values in _constant_answers(loss))
+    total = loss_d + smoothing * v
+    best = total <= total.min() + 1e-6
+    at = np.argmin(total)
+    return float(loss_d[at]), float(loss_g[at]) if np.ptp(loss_g[best]) < 0.02 else None
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _constant_answers(loss: Loss) -> tuple[Array, Array, Array]:
+    """Logits on a grid, and both losses when D answers each of them to everything."""
+    v = jnp.linspace(-4, 4, 1601)
+    return v, jax.vmap(loss.discriminator)(v[:, None], v[:, None]), jax.vmap(loss.generator)(v[:, None], v[:, None])
