@@ -361,8 +361,9 @@ def _step(gan: Gan, hyper: Hyperparams, target: Target, state: State) -> tuple[S
         return _scalar(gan.loss.generator(real_logits, fake_logits), gan.loss, "generator"), rest
 
     before = d, d_rest
-    g_key, *d_keys = jax.random.split(key, 1 + gan.d_steps)
-    (d, d_rest, opt_d), seen = jax.lax.scan(update_discriminator, (d, d_rest, state.opt_d), jnp.stack(d_keys))
+    keys = jax.random.split(key, 1 + gan.d_steps)
+    g_key, d_keys = keys[0], keys[1:]
+    (d, d_rest, opt_d), seen = jax.lax.scan(update_discriminator, (d, d_rest, state.opt_d), d_keys)
     loss_d, penalty, real_logit, fake_logit = (values[-1] for values in seen)
 
     seen_by_g = before if UPDATES[gan.update] else (d, d_rest)

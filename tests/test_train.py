@@ -129,6 +129,15 @@ def test_two_steps_never_see_the_same_noise_and_a_step_sees_it_again_when_repeat
     assert not np.array_equal(seen[0], gan.noise(z, 8))
 
 
+@pytest.mark.parametrize("target", data.TARGETS)
+def test_no_random_key_is_used_twice(target):
+    gan = Gan(nets.mlp(2, 8, 2), nets.mlp(2, 8, 1), penalty=losses.wgan_gp, batch_size=8, d_steps=2)
+    with jax.debug_key_reuse(True):
+        state = train.init(gan, Hyperparams(), jax.random.key(0))
+        for _ in range(2):
+            state, _ = train.step(gan, Hyperparams(), data.TARGETS[target](), state)
+
+
 def test_60_steps_are_20_and_40_bit_for_bit_across_save_and_load(small_gan, ring, start, tmp_path):
     whole, history = train.steps(small_gan, Hyperparams(), ring, start, 60)
     first, history_1 = train.steps(small_gan, Hyperparams(), ring, start, 20)
