@@ -1,0 +1,39 @@
+"""A function from controls to a picture comes in; a live picture that answers sliders and dragging goes out.
+
+explorer.open(answer, [Slider("mean", "mean of p_g", -4, 4, 1.0)])    # your own
+explorer.minimax()                                                     # and those of the lessons
+"""
+
+from .scene import (
+    Arrows,
+    Bars,
+    Choice,
+    Control,
+    Curve,
+    Dots,
+    Handle,
+    Level,
+    Mark,
+    Motion,
+    Number,
+    Panel,
+    Scene,
+    Slider,
+)
+
+__all__ = [
+    "Arrows",
+    "Bars",
+    "Choice",
+    "Control",
+    "Curve",
+    "Dots",
+    "Handle",
+    "Level",
+    "Mark",
+    "Motion",
+    "Number",
+    "Panel",
+    "Scene",
+    "Slider",
+]

@@ -1,0 +1,282 @@
+"""What an explorer shows: controls that a reader moves, and the panels, numbers and words that answer them.
+
+All of it is plain data, so that one description is drawn by the page, by Matplotlib where there is no page, and read
+by a test.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from ..errors import UnknownName, suggestion
+
+Line = Float[np.ndarray, " n"]
+Real = float | int
+Value = float | str
+Colour = Literal["real", "fake", "discriminator", "ink", "quiet", "accent"]
+"""By role, not by number: the page and Matplotlib give each the colour that the whole suite gives it."""
+
+
+# ---- controls ----
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A number that the reader moves.
+
+    Args:
+        name: under which `answer` finds the value.
+        label: in words, beside the slider.
+        low, high: ends of the range, both reached.
+        value: where it stands at first.
+        notches: how many places it has, evenly spaced (in the logarithm when `log`).
+        log: spaced evenly in the logarithm; then `low` is above 0.
+        whole: a whole number.
+
+    Raises:
+        ValueError: an empty range, a value outside it, or a logarithmic range that reaches 0.
+
+    >>> Slider("mean", "mean of p_g", -4, 4, 1.0).place("3")
+    Traceback (most recent call last):
+    ...
+    TypeError: mean must be a number, got '3'
+    """
+
+    name: str
+    label: str
+    low: Real
+    high: Real
+    value: Real
+    notches: int = 200
+    log: bool = False
+    whole: bool = False
+
+    def __post_init__(self):
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise ValueError(f"{self.name} must run from low to a larger high{', above 0' if self.log else ''}; "
+                             f"got {self.low} to {self.high}")  # fmt: skip
+        self.place(self.value)
+
+    def place(self, value: Any) -> float:
+        """Check a value, and return it as a float."""
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+            raise TypeError(f"{self.name} must be a number, got {value!r}")
+        if not self.low <= value <= self.high:
+            raise ValueError(f"{self.name} must be from {self.low:g} to {self.high:g}, got {value}")
+        return float(round(float(value))) if self.whole else float(value)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several names.
+
+    Args:
+        name: under which `answer` finds the value.
+        label: in words, beside the menu.
+        options: names to choose from, with the words shown for each.
+        value: the one chosen at first; the first option when left out.
+    """
+
+    name: str
+    label: str
+    options: Mapping[str, str]
+    value: str = ""
+
+    def __post_init__(self):
+        object.__setattr__(self, "value", self.place(self.value or next(iter(self.options))))
+
+    def place(self, value: Any) -> str:
+        """Check a name, and return it."""
+        if value not in self.options:
+            raise UnknownName(f"no {self.name} is named {value!r}; {suggestion(value, self.options)}")
+        return value
+
+
+Control = Slider | Choice
+
+
+# ---- marks: what is drawn in a panel ----
+
+
+class Curve(NamedTuple):
+    """A line through points, named at its end or under its heap.
+
+    Attributes:
+        x, y: shape (n,). NaN leaves a gap.
+        name: a word or two, written beside it in its colour; "" for none.
+        colour: by role.
+        fill: shade down to 0.
+        dashed: a reference, or what is estimated.
+        right: drawn against the panel's right-hand axis.
+    """
+
+    x: Line
+    y: Line
+    name: str = ""
+    colour: Colour = "ink"
+    fill: bool = False
+    dashed: bool = False
+    right: bool = False
+
+
+class Dots(NamedTuple):
+    """Points. Attributes as for `Curve`; `size` is the radius in pixels, `labels` are words beside the points."""
+
+    x: Line
+    y: Line
+    name: str = ""
+    colour: Colour = "ink"
+    size: Real = 4.0
+    right: bool = False
+    labels: Sequence[str] = ()
+
+
+class Arrows(NamedTuple):
+    """Arrows that start at (x, y), shape (n,), and reach `dx`, `dy` further, in units of the axes."""
+
+    x: Line
+    y: Line
+    dx: Line
+    dy: Line
+    name: str = ""
+    colour: Colour = "ink"
+
+
+class Level(NamedTuple):
+    """A straight reference line across the panel, at a height, or at a place on the x axis when `upright`."""
+
+    at: Real
+    name: str = ""
+    colour: Colour = "quiet"
+    upright: bool = False
+    right: bool = False
+
+
+class Bars(NamedTuple):
+    """A row of horizontal bars from 0, with their names at the left and their values at their ends.
+
+    Attributes:
+        names: one a bar, from the top.
+        values: shape (n,).
+        colour: by role; `chosen` is drawn in the accent colour.
+        chosen: index of the one in question; -1 for none.
+    """
+
+    names: Sequence[str]
+    values: Line
+    colour: Colour = "quiet"
+    chosen: int = -1
+
+
+class Handle(NamedTuple):
+    """A grip that moves a slider when it is dragged on the picture; the slider remains, for keyboard and reader.
+
+    Attributes:
+        x, y: where the grip is.
+        control: name of the slider that follows.
+        offset: the slider's value is `(x of the hand - offset) * scale`.
+        scale: see `offset`.
+        colour: by role.
+    """
+
+    x: Real
+    y: Real
+    control: str
+    offset: Real = 0.0
+    scale: Real = 1.0
+    colour: Colour = "fake"
+
+
+class Motion(NamedTuple):
+    """Points that move: the page plays the frames from the first when the reader presses Play.
+
+    Without a page the whole paths are drawn, with the last places as dots.
+
+    Attributes:
+        x, y: places, shape (frames, n).
+        names: one a point; may be empty.
+        colour: by role; `chosen` is drawn in the accent colour.
+        chosen: index of the one in question; -1 for none.
+    """
+
+    x: Float[np.ndarray, "frames n"]
+    y: Float[np.ndarray, "frames n"]
+    names: Sequence[str] = ()
+    colour: Colour = "fake"
+    chosen: int = -1
+
+
+Mark = Curve | Dots | Arrows | Level | Bars | Handle | Motion
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture.
+
+    Args:
+        marks: drawn in their order.
+        x: (left, right) ends of the horizontal axis.
+        y: (bottom, top) ends of the vertical axis; not needed for `Bars`.
+        title: above it.
+        x_label, y_label: under the axis and above its upper end.
+        right: (bottom, top) of a second vertical axis, for marks with `right=True`.
+        right_label: above the second axis.
+    """
+
+    marks: Sequence[Mark]
+    x: tuple[Real, Real]
+    y: tuple[Real, Real] = (0.0, 1.0)
+    title: str = ""
+    x_label: str = ""
+    y_label: str = ""
+    right: tuple[Real, Real] | None = None
+    right_label: str = ""
+
+
+class Number(NamedTuple):
+    """A number in words: `JSD = 0.1114`, and what to compare it with.
+
+    Attributes:
+        name: short; unique among the numbers of a scene.
+        value: as a float; infinite and NaN are shown as such.
+        note: "at most log 2 = 0.6931"; "" for none.
+        colour: by role.
+    """
+
+    name: str
+    value: Real
+    note: str = ""
+    colour: Colour = "ink"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that an explorer shows for one setting of its controls.
+
+    Args:
+        panels: from left to right, or one under the other on a narrow page.
+        numbers: in a row under the panels.
+        words: the whole scene in one or two sentences, for who can't see it and where no picture can be shown.
+        remark: a sentence on what to notice here, shown to everybody; "" for none.
+        hidden: names of controls that have no effect in this scene and are left out of it.
+    """
+
+    panels: Sequence[Panel]
+    numbers: Sequence[Number] = ()
+    words: str = ""
+    remark: str = ""
+    hidden: Sequence[str] = ()
+
+    def number(self, name: str) -> float:
+        """Read one of the numbers by its name.
+
+        Raises:
+            UnknownName: there is none of that name.
+        """
+        values = {number.name: number.value for number in self.numbers}
+        if name not in values:
+            raise UnknownName(f"no number is named {name!r}; {suggestion(name, values)}")
+        return values[name]
