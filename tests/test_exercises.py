@@ -1,11 +1,13 @@
 """Every exercise accepts what is right in any form, and rejects what is tempting by name."""
 
 import json
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from gan_jax import exercises
 from gan_jax.errors import UnknownName
@@ -253,3 +255,28 @@ def test_a_function_is_no_value():
 def test_a_question_needs_one_right_choice():
     with pytest.raises(ValueError, match="exactly one is right"):
         Question("q", "?", (Choice("a", "why"), Choice("b", "why")))
+
+
+# ---- the table of notation ----
+
+
+def test_the_page_of_notation_is_the_table():
+    page = (Path(__file__).parents[1] / "docs" / "notation.md").read_text(encoding="utf-8")
+    assert page.endswith(exercises.notation().markdown() + "\n"), (
+        "run `python -m gan_jax.exercises.notation > docs/notation.md`"
+    )
+    assert len(page.splitlines()) == len(exercises.SYMBOLS) + 6
+
+
+def test_some_of_the_notation_is_shown_in_the_table_s_order():
+    shown = exercises.notation("u", "p_g")
+    assert repr(shown).splitlines()[0].startswith("p_g")
+    assert shown.markdown().count("\n") == 3
+    with pytest.raises(UnknownName, match="D\\*"):
+        exercises.notation("Dstar")
+
+
+@pytest.mark.parametrize("symbol", exercises.SYMBOLS.values(), ids=list(exercises.SYMBOLS))
+def test_each_symbol_can_be_drawn(symbol):
+    assert "|" not in "".join(symbol), "a bar ends a cell of the table"
+    Figure().text(0, 0, f"${symbol.tex}$".replace("tfrac12", "frac{1}{2}")).get_window_extent()

@@ -12,24 +12,29 @@ import importlib
 
 from ..errors import UnknownName, suggestion
 from .exercise import Exercise, Posed, Tempting
+from .notation import SYMBOLS, Notation, Symbol, notation
 from .progress import Lesson, Progress, Source
 from .question import Choice, Question
 from .verdict import Result, Wrong, expect, to_array
 
 __all__ = [
     "LESSONS",
+    "SYMBOLS",
     "Choice",
     "Exercise",
     "Lesson",
+    "Notation",
     "Posed",
     "Progress",
     "Question",
     "Result",
     "Source",
+    "Symbol",
     "Tempting",
     "Wrong",
     "expect",
     "lesson",
+    "notation",
     "source",
     "to_array",
 ]
