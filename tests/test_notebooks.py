@@ -90,12 +90,25 @@ def watched(action) -> dict[str, float]:
     return most
 
 
-def clean_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """A lesson's environment: what its first run compiles is kept for its second, and for no other lesson's."""
+
+    @functools.cache
+    def make(path: Path) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        folder = tmp_path_factory.mktemp("compiled")
+        return inherited | {
+            "JAX_COMPILATION_CACHE_DIR": str(folder),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        }
+
+    return make
 
 
 @pytest.fixture(scope="module")
-def as_it_is(tmp_path_factory):
+def as_it_is(tmp_path_factory, environment):
     """Runs a notebook with nbmake, once for all tests; what it leaves is read from a copy."""
 
     @functools.cache
@@ -106,7 +119,7 @@ def as_it_is(tmp_path_factory):
         command = [sys.executable, "-m", "pytest", *options, f"--rootdir={file.parent}", "-c", os.devnull, str(file)]
 
         def nbmake():
-            result = subprocess.run(command, capture_output=True, text=True, cwd=file.parent, env=clean_environment())
+            result = subprocess.run(command, capture_output=True, text=True, cwd=file.parent, env=environment(path))
             assert result.returncode == 0, result.stdout + result.stderr
 
         used = watched(nbmake)
@@ -193,7 +206,7 @@ def check_claims(notebook) -> None:
 @each_notebook
 @pytest.mark.notebook
 @pytest.mark.timeout(900, method="signal")
-def test_every_check_passes_with_the_solutions(path, tmp_path):
+def test_every_check_passes_with_the_solutions(path, tmp_path, environment):
     notebook = copy.deepcopy(read(path))
     source = exercises.source(path.stem)
     cells = exercise_cells(notebook)
@@ -203,7 +216,7 @@ def test_every_check_passes_with_the_solutions(path, tmp_path):
     client = NotebookClient(
         notebook, timeout=CELL_SECONDS, store_widget_state=True, resources={"metadata": {"path": str(tmp_path)}}
     )
-    client.execute()
+    client.execute(env=environment(path))
     for name, cell in cells.items():
         assert printed(cell).lstrip().startswith("✓ Right"), f"{name}: {printed(cell)}"
     assert not errors_in_widgets(notebook.metadata.get("widgets", {}))
