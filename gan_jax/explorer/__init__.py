@@ -20,6 +20,8 @@ from .scene import (
     Scene,
     Slider,
 )
+from .still import still
+from .widget import Explorer, open
 
 __all__ = [
     "Arrows",
@@ -28,6 +30,7 @@ __all__ = [
     "Control",
     "Curve",
     "Dots",
+    "Explorer",
     "Handle",
     "Level",
     "Mark",
@@ -36,4 +39,6 @@ __all__ = [
     "Panel",
     "Scene",
     "Slider",
+    "open",
+    "still",
 ]

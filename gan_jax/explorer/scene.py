@@ -6,7 +6,7 @@ by a test.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from jaxtyping import Float
@@ -32,7 +32,8 @@ class Slider:
         label: in words, beside the slider.
         low, high: ends of the range, both reached.
         value: where it stands at first.
-        notches: how many places it has, evenly spaced (in the logarithm when `log`).
+        notches: into how many equal parts the page divides the range (of the logarithm when `log`); a whole number
+            has one notch for each value, where there are no more of them than this.
         log: spaced evenly in the logarithm; then `low` is above 0.
         whole: a whole number.
 
@@ -86,11 +87,13 @@ class Choice:
     value: str = ""
 
     def __post_init__(self):
+        if not self.options:
+            raise ValueError(f"{self.name} needs at least one option: {{'name': 'words'}}")
         object.__setattr__(self, "value", self.place(self.value or next(iter(self.options))))
 
     def place(self, value: Any) -> str:
         """Check a name, and return it."""
-        if value not in self.options:
+        if not isinstance(value, str) or value not in self.options:
             raise UnknownName(f"no {self.name} is named {value!r}; {suggestion(value, self.options)}")
         return value
 
@@ -280,3 +283,95 @@ class Scene:
         if name not in values:
             raise UnknownName(f"no number is named {name!r}; {suggestion(name, values)}")
         return values[name]
+
+
+# ---- what the page and Matplotlib both need to know ----
+
+_ARRAYS: dict[type, tuple[str, ...]] = {
+    Curve: ("x", "y"),
+    Dots: ("x", "y"),
+    Arrows: ("x", "y", "dx", "dy"),
+    Bars: ("values",),
+    Motion: ("x", "y"),
+}
+
+
+def arrays(mark: Mark) -> dict[str, np.ndarray]:
+    """Read a mark's arrays in float64, by field; one that is empty has none.
+
+    Raises:
+        ValueError: they differ in shape, or have not the number of dimensions that the mark needs.
+
+    >>> arrays(Curve([0, 1], [2, 3, 4], "p"))
+    Traceback (most recent call last):
+    ...
+    ValueError: Curve 'p': x and y must have one shape (n,), got x (2,), y (3,)
+    """
+    fields = _ARRAYS.get(type(mark), ())
+    found = {field: np.asarray(getattr(mark, field), np.float64) for field in fields}
+    shape, dimensions = ("(frames, n)", 2) if isinstance(mark, Motion) else ("(n,)", 1)
+    shapes = {values.shape for values in found.values()}
+    if len(shapes) > 1 or any(len(each) != dimensions for each in shapes):
+        got = ", ".join(f"{field} {values.shape}" for field, values in found.items())
+        raise ValueError(f"{_called(mark)}: {' and '.join(fields)} must have one shape {shape}, got {got}")
+    return found
+
+
+def shown(value: Any) -> str:
+    """Write a number as the page and the still picture show it: four figures, a true minus sign.
+
+    >>> [shown(value) for value in (0.111423, -2.5, 8, 1234567.0, float("inf"), float("nan"))]
+    ['0.1114', '−2.500', '8', '1.235e+6', '∞', 'not a number']
+    """
+    if isinstance(value, (int, np.integer)):
+        return f"{int(value):,}".replace("-", "−")
+    value = float(value)
+    if not np.isfinite(value):
+        return "not a number" if np.isnan(value) else "∞" if value > 0 else "−∞"
+    text = f"{value:.4g}" if value and not 1e-4 <= abs(value) < 1e5 else f"{value:#.4g}".rstrip(".")
+    return text.replace("e+0", "e+").replace("e-0", "e-").replace("-", "−")
+
+
+def check_scene(scene: Any, controls: Sequence[Control]) -> None:
+    """Raise unless all of a scene can be drawn, beside these controls."""
+    if not isinstance(scene, Scene):
+        raise TypeError(f"answer must return a Scene, got {type(scene).__name__}")
+    names = {control.name: control for control in controls}
+    for name in scene.hidden:
+        if name not in names:
+            raise UnknownName(f"no control to hide is named {name!r}; {suggestion(name, names)}")
+    called = [number.name for number in scene.numbers]
+    if len(set(called)) < len(called):
+        raise ValueError(f"numbers need names that differ, got {', '.join(called)}")
+    for number in scene.numbers:
+        _check_colour(number)
+    for panel in scene.panels:
+        _check_panel(panel, names)
+
+
+def _check_panel(panel: Panel, controls: Mapping[str, Control]) -> None:
+    for axis, ends in (("x", panel.x), ("y", panel.y), ("right", panel.right)):
+        if ends is not None and not (np.isfinite(np.asarray(ends, np.float64)).all() and ends[0] < ends[1]):
+            raise ValueError(f"panel {panel.title!r}: {axis} must run from a number to a larger one, got {tuple(ends)}")
+    for mark in panel.marks:
+        found = arrays(mark)
+        _check_colour(mark)
+        words = getattr(mark, "names", getattr(mark, "labels", ()))
+        points = next(iter(found.values())).shape[-1] if found else 0
+        if len(words) != points and (len(words) or isinstance(mark, Bars)):
+            raise ValueError(f"{_called(mark)}: needs {points} names, one each, got {len(words)}")
+        if getattr(mark, "right", False) and panel.right is None:
+            raise ValueError(f"{_called(mark)}: is drawn against the right axis, and panel {panel.title!r} has none")
+        if isinstance(mark, Handle) and not isinstance(controls.get(mark.control), Slider):
+            sliders = [name for name, control in controls.items() if isinstance(control, Slider)]
+            raise UnknownName(f"no slider is named {mark.control!r}; {suggestion(mark.control, sliders)}")
+
+
+def _check_colour(mark: Mark | Number) -> None:
+    if mark.colour not in get_args(Colour):
+        raise UnknownName(f"no colour is named {mark.colour!r}; {suggestion(mark.colour, get_args(Colour))}")
+
+
+def _called(mark: Mark) -> str:
+    name = getattr(mark, "name", "")
+    return f"{type(mark).__name__}{f' {name!r}' if name else ''}"
