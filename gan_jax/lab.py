@@ -356,7 +356,7 @@ class Session:
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
             raise TypeError(f"{name} must be a number, got {value!r}")
         hyper = replace(self.hyper, **{name: float(value)})
-        train._dials(self.gan, hyper)
+        train.dials(self.gan, hyper)
         self.hyper = hyper
         if name == "label_smoothing":
             self.references = theory.equilibrium(self.gan.loss, self.hyper.label_smoothing)

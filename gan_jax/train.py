@@ -269,7 +269,7 @@ def init(gan: Gan, hyper: Hyperparams, key: Key[Array, ""]) -> State:
         ValueError: a dial has no meaning for this loss, or a network's output is of the wrong shape.
     """
     check_key(key)
-    return _init_compiled(gan, _dials(gan, hyper), key)
+    return _init_compiled(gan, dials(gan, hyper), key)
 
 
 def _init(gan: Gan, hyper: Hyperparams, key: Key[Array, ""]) -> State:
@@ -406,8 +406,25 @@ def _scalar(value: Array, loss: Loss, player: str) -> Array:
     return value
 
 
-def _dials(gan: Gan, hyper: Hyperparams) -> Hyperparams:
-    """The dials as float32 arrays (a Python float, a NumPy float and an int would each compile), fit for this GAN."""
+def dials(gan: Gan, hyper: Hyperparams) -> Hyperparams:
+    """Make dials ready for the compiled step: float32 arrays, because a Python float and an int would each compile.
+
+    Args:
+        gan: the rules that they must fit.
+        hyper: the dials, one number or an array each.
+
+    Returns:
+        The same `Hyperparams` with arrays for leaves.
+
+    Raises:
+        TypeError: `hyper` is something else.
+        ValueError: label smoothing with a loss that has no labels.
+
+    >>> from gan_jax import nets
+    >>> gan = Gan(nets.mlp(2, 8, 2), nets.mlp(2, 8, 1))
+    >>> dials(gan, Hyperparams(lr_g=1)).lr_g.dtype
+    dtype('float32')
+    """
     if not isinstance(hyper, Hyperparams):
         raise TypeError(f"expected Hyperparams(...), got {hyper!r}")
     traced = isinstance(hyper.label_smoothing, jax.core.Tracer)
@@ -431,7 +448,7 @@ def step(gan: Gan, hyper: Hyperparams, target: Target, state: State) -> tuple[St
     Returns:
         The next `State`, and the step's `History` with scalar fields.
     """
-    return _step_compiled(gan, _dials(gan, hyper), target, replace(state, gan=gan))
+    return _step_compiled(gan, dials(gan, hyper), target, replace(state, gan=gan))
 
 
 def _check_game(gan: Gan, target: Target, state: State | None) -> None:
@@ -494,7 +511,7 @@ def steps(gan: Gan, hyper: Hyperparams, target: Target, state: State, n: int) ->
     """
     check_count(n, "n")
     _check_game(gan, target, state)
-    state, history = _loop_compiled(gan, _capacity(n), _dials(gan, hyper), target, replace(state, gan=gan), n)
+    state, history = _loop_compiled(gan, _capacity(n), dials(gan, hyper), target, replace(state, gan=gan), n)
     return state, History(*(np.asarray(row)[:n] for row in history))
 
 
@@ -529,7 +546,7 @@ def run(
     chunk = min(max(n // 50, 1), 1000) if chunk is None else chunk
     check_count(chunk, "chunk")
     _check_game(gan, target, state)
-    _dials(gan, hyper)
+    dials(gan, hyper)
     return _run(gan, hyper, target, state, n, chunk, progress)
 
 
@@ -588,7 +605,7 @@ def sweep(gan: Gan, hypers: Hyperparams, target: Target, keys: Key[Array, " seed
         raise ValueError(
             f"keys must be of shape (seeds,), got {keys.shape}; make them with jax.random.split(key, seeds)"
         )
-    hypers = _dials(gan, hypers)
+    hypers = dials(gan, hypers)
     shapes = {f.name: getattr(hypers, f.name).shape for f in fields(hypers)}
     swept = {name: shape for name, shape in shapes.items() if shape != ()}
     if len(set(swept.values())) > 1 or any(len(shape) != 1 for shape in swept.values()):
