@@ -1,19 +1,10 @@
-"""Densities, samples or a small game come in; theory answers: D*, divergences, distances, eigenvalues.
+"""Densities, samples, a loss or a small game come in; theory answers: D*, divergences, distances, eigenvalues.
 
 This room is the oracle: tests, plots and exercises compare with it.
 """
 
-from .divergences import (
-    DIVERGENCES,
-    Divergence,
-    Quadrature,
-    divergence,
-    optimal_discriminator,
-    optimal_logit,
-    quadrature,
-    value,
-    variational_bound,
-)
+from .discriminators import optimal_discriminator, optimal_logit, value
+from .divergences import DIVERGENCES, Divergence, divergence, first_variation, variational_bound
 from .games import (
     UPDATES,
     Game,
@@ -29,29 +20,47 @@ from .games import (
     spectral_radius,
 )
 from .gaussians import frechet_distance, gaussian_kl, gaussian_mmd, gaussian_w1
+from .grids import Quadrature, quadrature
+from .numerical import numerical_output
+from .objectives import (
+    Descent,
+    Term,
+    driven_by,
+    least_squares_criterion,
+    least_squares_descent,
+    optimal_output,
+)
 from .transport import transport_plan, wasserstein, wasserstein1_density, wasserstein_line
 
 __all__ = [
     "DIVERGENCES",
     "UPDATES",
+    "Descent",
     "Divergence",
     "Game",
     "Quadrature",
     "Rule",
+    "Term",
     "bilinear",
     "consensus",
     "dirac_gan",
     "divergence",
+    "driven_by",
     "eigenvalues",
     "equilibrium",
     "field",
+    "first_variation",
     "frechet_distance",
     "gaussian_kl",
     "gaussian_mmd",
     "gaussian_w1",
     "jacobian",
+    "least_squares_criterion",
+    "least_squares_descent",
+    "numerical_output",
     "optimal_discriminator",
     "optimal_logit",
+    "optimal_output",
     "play",
     "quadrature",
     "spectral_radius",

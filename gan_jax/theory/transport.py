@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from .divergences import Quadrature, Scalar, Values, _arrays
+from .grids import Quadrature, Scalar, Values, _arrays
 
 Line = Float[Array | np.ndarray, " n"]
 Cloud = Float[Array | np.ndarray, "n d"]
