@@ -32,8 +32,8 @@ class Slider:
         label: in words, beside the slider.
         low, high: ends of the range, both reached.
         value: where it stands at first.
-        notches: into how many equal parts the page divides the range (of the logarithm when `log`); a whole number
-            has one notch for each value, where there are no more of them than this.
+        notches: how many places it has, evenly spaced (in the logarithm when `log`); a whole number has one for each
+            value, where those are fewer.
         log: spaced evenly in the logarithm; then `low` is above 0.
         whole: a whole number.
 
@@ -51,7 +51,7 @@ class Slider:
     low: Real
     high: Real
     value: Real
-    notches: int = 200
+    notches: int = 201
     log: bool = False
     whole: bool = False
 
