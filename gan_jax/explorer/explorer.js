@@ -215,6 +215,25 @@ const write = (node, text) => {
   if (node.textContent !== text) node.textContent = text;
 };
 
+// p_g is p with an index: [["p", false], ["g", true]]. A name such as lr_g, of more than one letter, is left alone.
+function parts(text) {
+  const found = [];
+  let from = 0;
+  for (const match of text.matchAll(/(?<![\p{L}\p{N}_])(\p{L})_(?:(\p{L}|\p{N}+)(?![\p{L}\p{N}_])|\{([^}]*)\})/gu)) {
+    found.push([text.slice(from, match.index) + match[1], false], [match[2] ?? match[3], true]);
+    from = match.index + match[0].length;
+  }
+  return [...found, [text.slice(from), false]].filter(([part]) => part);
+}
+
+// As `write`, with indices set low.
+const typeset = (node, text) => {
+  if (node.dataset.text === text) return node;
+  node.dataset.text = text;
+  node.replaceChildren(...parts(text).map(([part, low]) => (low ? element("sub", {}, part) : part)));
+  return node;
+};
+
 let labels = 0; // ids tie labels to inputs; they only need to differ within the page
 const unique = (name) => `gan-explorer-${name}-${Date.now().toString(36)}-${++labels}`;
 
@@ -253,9 +272,10 @@ function createView(driver, model, el) {
   const bar = div("bar", reset, status, retry);
 
   const player = createPlayer(listen, () => paintPanels(true));
-  if (setup.title) root.append(element("div", { class: "gan-explorer-title", role: "heading", "aria-level": "3" }, setup.title));
+  if (setup.title) root.append(typeset(element("div", { class: "gan-explorer-title", role: "heading", "aria-level": "3" }), setup.title));
   if (setup.controls.length) root.append(controlBox);
-  root.append(panelBox, player.node, numberBox, remark, bar, words);
+  const body = div("body", div("pictures", panelBox, player.node), div("facts", numberBox, remark));
+  root.append(body, bar, words);
   el.append(root);
 
   let picture = null;
@@ -327,12 +347,12 @@ function createView(driver, model, el) {
         panels.push(createPanel(controls, driver, listen));
         panelBox.append(panels.at(-1).node);
       }
-      panelBox.dataset.count = next.panels.length;
+      body.dataset.count = next.panels.length;
       for (const [name, control] of Object.entries(controls)) control.node.hidden = next.hidden.includes(name);
       player.follow(next.panels.flatMap((panel) => panel.marks).filter((mark) => mark.kind === "Motion"));
       settle(next.values);
       showNumbers(next.numbers);
-      write(remark, next.remark);
+      typeset(remark, next.remark);
       remark.hidden = !next.remark && !reserved[1];
       paintPanels();
       holdRemark();
@@ -439,7 +459,8 @@ function scaleOf({ low, high, notches, log, whole }) {
   const show = (value) => {
     const fixed = value.toFixed(whole ? 0 : digits);
     const exact = !log && Math.abs(Number(fixed) - value) < 1e-6 * (high - low);
-    return minus(exact ? fixed : Number(value.toPrecision(log ? 3 : 4)).toString());
+    if (log && !whole) return minus(value.toPrecision(3));
+    return minus(exact ? fixed : Number(value.toPrecision(4)).toString());
   };
   return { count, at, place, show };
 }
@@ -453,7 +474,7 @@ function createSlider(control, send, listen) {
   const node = element(
     "div",
     { class: "gan-explorer-control gan-explorer-slider" },
-    element("label", { htmlFor: slider.id }, control.label),
+    typeset(element("label", { htmlFor: slider.id }), control.label),
     output,
     slider,
   );
@@ -490,7 +511,7 @@ function createSlider(control, send, listen) {
 function createChoice(control, send, listen) {
   const options = control.options.map(([value, label]) => element("option", { value }, label));
   const select = element("select", { id: unique(control.name) }, ...options);
-  const label = element("label", { htmlFor: select.id }, control.label);
+  const label = typeset(element("label", { htmlFor: select.id }), control.label);
   const node = element("div", { class: "gan-explorer-control gan-explorer-choice" }, label, select);
   node.dataset.name = control.name;
   listen(select, "change", () => {
@@ -512,7 +533,7 @@ function createNumber(name) {
   const node = element(
     "div",
     { class: "gan-explorer-number" },
-    element("dt", {}, name),
+    typeset(element("dt"), name),
     element("dd", {}, value, note),
   );
   node.dataset.name = name;
@@ -520,7 +541,7 @@ function createNumber(name) {
     node,
     show(number) {
       write(value, number.text);
-      write(note, number.note);
+      typeset(note, number.note);
       node.dataset.value = number.value ?? number.text;
       node.dataset.colour = number.colour;
     },
@@ -660,7 +681,7 @@ function createPanel(controls, driver, listen) {
     node,
     width: () => stage.clientWidth,
     paint(panel, palette, height, place) {
-      write(title, panel.title);
+      typeset(title, panel.title);
       title.hidden = !panel.title;
       if (stage.style.height !== `${height}px`) stage.style.height = `${height}px`;
       geometry = drawPanel(canvas, panel, palette, place, memory);
@@ -707,7 +728,7 @@ function fit(canvas) {
 function ticks(low, high, count) {
   const rough = (high - low) / Math.max(count, 1);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((k) => k * power).find((s) => s >= rough * (1 - 1e-9));
+  const step = [1, 2, 5, 10].map((k) => k * power).find((s) => s >= 0.8 * rough);
   const digits = Math.max(0, Math.min(6, -Math.floor(Math.log10(step) + 1e-9)));
   const found = [];
   for (let i = Math.ceil(low / step - 1e-6); i * step <= high + 1e-6 * step; i++) {
@@ -721,20 +742,65 @@ function ticks(low, high, count) {
 const FONT = 12;
 const SMALL = 11;
 
+// Text on a canvas, with indices set low.
+function createPen(context, family) {
+  let size, weight;
+  const use = (low) => (context.font = `${weight} ${low ? 0.75 * size : size}px ${family}`.trim());
+  const pen = {
+    font(newSize, newWeight = "") {
+      [size, weight] = [newSize, newWeight];
+      use(false);
+    },
+    measure(text) {
+      let total = 0;
+      for (const [part, low] of parts(text)) {
+        use(low);
+        total += context.measureText(part).width;
+      }
+      use(false);
+      return total;
+    },
+    // `align` 0 writes to the right of x, 0.5 about it, 1 to the left of it; y is the middle of the line
+    write(text, x, y, align = 0, halo = null) {
+      context.textAlign = "left";
+      context.textBaseline = "middle";
+      context.lineJoin = "round";
+      const start = x - align * pen.measure(text);
+      for (const how of halo ? ["strokeText", "fillText"] : ["fillText"]) {
+        let at = start;
+        if (how === "strokeText") [context.strokeStyle, context.lineWidth] = [halo, 4];
+        for (const [part, low] of parts(text)) {
+          use(low);
+          context[how](part, at, y + (low ? 0.3 * size : 0));
+          at += context.measureText(part).width;
+        }
+      }
+      use(false);
+    },
+    shorten(text, room) {
+      if (pen.measure(text) <= room) return text;
+      let n = text.length;
+      while (n > 1 && pen.measure(`${text.slice(0, n)}…`) > room) n--;
+      return `${text.slice(0, n)}…`;
+    },
+  };
+  return pen;
+}
+
 function drawPanel(canvas, panel, palette, place, memory) {
   const { context, width, height } = fit(canvas);
   if (width < 40 || height < 40) return null;
-  const font = (size, weight = "") => (context.font = `${weight} ${size}px ${palette.font}`.trim());
+  const pen = createPen(context, palette.font);
   const bars = panel.marks.filter((mark) => mark.kind === "Bars");
   const onlyBars = bars.length > 0 && panel.marks.every((mark) => ["Bars", "Level"].includes(mark.kind));
 
-  font(SMALL);
+  pen.font(SMALL);
   const tall = height - 40;
   const rows = onlyBars ? [] : ticks(...panel.y, Math.min(5, Math.max(2, Math.floor(tall / 46))));
   const others = panel.right ? ticks(...panel.right, Math.min(5, Math.max(2, Math.floor(tall / 46)))) : [];
-  const widest = (list) => Math.max(0, ...list.map(([, text]) => context.measureText(text).width));
-  font(FONT);
-  const named = Math.max(0, ...bars.flatMap((mark) => mark.names.map((name) => context.measureText(name).width)));
+  const widest = (list) => Math.max(0, ...list.map(([, text]) => pen.measure(text)));
+  pen.font(FONT);
+  const named = Math.max(0, ...bars.flatMap((mark) => mark.names.map((name) => pen.measure(name))));
   const box = {
     left: Math.ceil(bars.length ? Math.min(named + 10, 0.45 * width) : widest(rows) + 10),
     right: Math.floor(width - (panel.right ? widest(others) + 10 : 10)),
@@ -754,44 +820,36 @@ function drawPanel(canvas, panel, palette, place, memory) {
   };
 
   // axes
-  font(SMALL);
+  pen.font(SMALL);
   context.lineWidth = 1;
-  context.textBaseline = "middle";
-  context.textAlign = "right";
   for (const [value, text] of rows) {
     const at = Math.round(y(value)) + 0.5;
     context.strokeStyle = palette.grid;
     canvasLine(box.left, at, box.right, at);
     context.fillStyle = palette.quiet;
-    context.fillText(text, box.left - 6, at);
+    pen.write(text, box.left - 6, at, 1);
   }
-  context.textAlign = "left";
-  for (const [value, text] of others) context.fillText(text, box.right + 6, second(value));
-  context.textAlign = "center";
-  context.textBaseline = "alphabetic";
+  context.fillStyle = palette.quiet;
+  for (const [value, text] of others) pen.write(text, box.right + 6, second(value));
   const columns = ticks(...panel.x, Math.min(6, Math.max(2, Math.floor((box.right - box.left) / 62))));
   for (const [value, text] of columns) {
     const at = Math.round(x(value)) + 0.5;
     context.strokeStyle = bars.length ? palette.grid : palette.axis;
     canvasLine(at, bars.length ? box.top : box.bottom, at, box.bottom + 4);
-    const half = context.measureText(text).width / 2;
-    context.fillStyle = palette.quiet;
-    context.fillText(text, Math.min(at, width - half - 1), box.bottom + 16);
+    pen.write(text, Math.min(at, width - pen.measure(text) / 2 - 1), box.bottom + 12, 0.5);
   }
   context.strokeStyle = palette.axis;
   if (!onlyBars) canvasLine(box.left, box.bottom + 0.5, box.right, box.bottom + 0.5);
   const ground = Math.round(y(0)) + 0.5;
   if (!onlyBars && panel.y[0] < 0 && panel.y[1] > 0) canvasLine(box.left, ground, box.right, ground);
   context.fillStyle = palette.ink;
-  font(FONT);
-  if (panel.x_label) context.fillText(panel.x_label, (box.left + box.right) / 2, height - 6);
-  context.textAlign = "left";
-  if (panel.y_label) context.fillText(panel.y_label, 2, 14);
-  context.textAlign = "right";
-  if (panel.right_label) context.fillText(panel.right_label, width - 2, 14);
+  pen.font(FONT);
+  pen.write(panel.x_label, (box.left + box.right) / 2, height - 9, 0.5);
+  pen.write(panel.y_label, 2, 10);
+  pen.write(panel.right_label, width - 2, 10, 1);
 
   // marks
-  const scene = { context, palette, panel, box, x, y, second, place, font, lines: [], discs: [], labels: [] };
+  const scene = { context, palette, panel, box, x, y, second, place, pen, lines: [], discs: [], labels: [] };
   context.save();
   context.beginPath();
   context.rect(box.left - 1, box.top - 1, box.right - box.left + 2, box.bottom - box.top + 2);
@@ -889,6 +947,7 @@ const DRAW = {
     }
     context.setLineDash([]);
     const own = found.flatMap((run) => trace(run, box));
+    own.heap = mark.fill;
     scene.lines.push(own);
     if (!mark.name) return;
     const all = found.flat();
@@ -949,20 +1008,18 @@ const DRAW = {
 // These may reach over the panel's edge.
 const LATER = {
   Bars(scene, mark) {
-    const { context, palette, panel, box, x } = scene;
+    const { context, palette, panel, box, x, pen } = scene;
     const count = mark.names.length;
     const row = (box.bottom - box.top) / Math.max(count, 1);
     const zero = Math.min(Math.max(x(0), box.left), box.right);
     const thick = Math.min(0.62 * row, 18);
-    context.textBaseline = "middle";
     mark.names.forEach((name, i) => {
       const value = mark.values[i];
       const chosen = i === mark.chosen;
       const middle = box.top + (i + 0.5) * row;
-      scene.font(FONT, chosen ? "600" : "");
+      pen.font(FONT, chosen ? "600" : "");
       context.fillStyle = chosen ? palette.text.accent : palette.ink;
-      context.textAlign = "right";
-      context.fillText(shorten(context, name, box.left - 10), box.left - 8, middle);
+      pen.write(pen.shorten(name, box.left - 10), box.left - 8, middle, 1);
       const far = Number.isNaN(value) ? panel.x[0] : value === Infinity ? panel.x[1] : value === -Infinity ? panel.x[0] : value;
       const end = Number.isNaN(value) ? zero : Math.min(Math.max(x(far), box.left), box.right);
       context.globalAlpha = chosen ? 1 : 0.75;
@@ -970,13 +1027,12 @@ const LATER = {
       context.fillRect(Math.min(zero, end), middle - thick / 2, Math.max(Math.abs(end - zero), 1), thick);
       context.globalAlpha = 1;
       const text = mark.texts[i] ?? "";
-      const wide = context.measureText(text).width;
+      const wide = pen.measure(text);
       const left = value < 0;
       const room = left ? end - box.left : box.right - end;
       const inside = room < wide + 8 && Math.abs(end - zero) > wide + 10;
-      context.textAlign = left !== inside ? "right" : "left";
       context.fillStyle = inside ? palette.surface : chosen ? palette.text.accent : palette.ink;
-      context.fillText(text, end + (left !== inside ? -5 : 5), middle);
+      pen.write(text, end + (left !== inside ? -5 : 5), middle, left !== inside ? 1 : 0);
     });
     context.strokeStyle = palette.axis;
     context.lineWidth = 1;
@@ -1044,24 +1100,17 @@ const LATER = {
   },
 };
 
-function shorten(context, text, room) {
-  if (context.measureText(text).width <= room) return text;
-  let n = text.length;
-  while (n > 1 && context.measureText(`${text.slice(0, n)}…`).width > room) n--;
-  return `${text.slice(0, n)}…`;
-}
-
 // ---- labels: beside what they name, where they cover least ----
 
 const LINE = 15; // pixels of a line of text
 
 function writeLabels(scene, memory) {
-  const { context, palette, box } = scene;
-  scene.font(FONT, "600");
+  const { context, palette, box, pen } = scene;
+  pen.font(FONT, "600");
   const placed = [];
   const used = new Set();
   for (const label of scene.labels) {
-    const width = context.measureText(label.text).width;
+    const width = pen.measure(label.text);
     let key = `${label.text}/${label.key ?? ""}`;
     while (used.has(key)) key += "'";
     used.add(key);
@@ -1072,15 +1121,9 @@ function writeLabels(scene, memory) {
   }
   for (const key of memory.keys()) if (!used.has(key)) memory.delete(key);
   pushApart(placed, box);
-  context.textAlign = "left";
-  context.textBaseline = "middle";
-  context.lineJoin = "round";
   for (const label of placed) {
-    context.strokeStyle = palette.surface;
-    context.lineWidth = 4;
-    context.strokeText(label.text, label.x, label.y + LINE / 2);
     context.fillStyle = label.colour;
-    context.fillText(label.text, label.x, label.y + LINE / 2);
+    pen.write(label.text, label.x, label.y + LINE / 2, 0, palette.surface);
   }
 }
 
@@ -1107,6 +1150,8 @@ function bestPlace(label, width, scene, placed, before) {
     const [left, right, top, bottom] = [spot.x - 3, spot.x + width + 3, spot.y, spot.y + LINE];
     for (const line of scene.lines) {
       const near = line === label.own ? 0 : 5;
+      if (line !== label.own && line.heap && within(line, spot.x + width / 2, spot.y + LINE / 2)) cost += 5;
+      if (line !== label.own && way.at && line.some(([a, b]) => Math.hypot(a - way.at[0], b - way.at[1]) < 14)) cost += 4;
       for (const [a, b] of line) if (a > left - near && a < right + near && b > top - near && b < bottom + near) cost += 1.5;
     }
     for (const [a, b, radius] of scene.discs) {
@@ -1122,11 +1167,16 @@ function bestPlace(label, width, scene, placed, before) {
   return best;
 }
 
+// Is a point under a heap's line?
+function within(line, x, y) {
+  return line.some(([a, b]) => Math.abs(a - x) < 4 && b < y - 4);
+}
+
 // Places for a label, each with its own price.
 function ways(label, width, box) {
   const { own } = label;
   const found = [];
-  const add = (way, x, y, cost) => found.push({ way, x, y, cost });
+  const add = (way, x, y, cost, at = null) => found.push({ way, x, y, cost, at });
   if (label.level && label.upright) {
     const at = own[0][0];
     for (const [k, y] of [0, 0.2, 0.4, 0.6, 0.85].map((p) => [p, box.top + 2 + p * (box.bottom - box.top - LINE)])) {
@@ -1164,13 +1214,16 @@ function ways(label, width, box) {
     const at = name === "end" ? a - width : a - width / 2;
     const x = Math.min(Math.max(at, box.left + 3), box.right - width - 2);
     const beside = own.filter(([c]) => c > x - 3 && c < x + width + 3).map(([, d]) => d);
-    const price = name === "top" ? (label.heap ? -6 : 0) : name === "end" ? (label.heap ? 3 : -3) : 1;
+    // a heap is best named at its summit, a line at its end
+    const down = label.heap ? (12 * (b - own[highest][1])) / Math.max(box.bottom - own[highest][1], 1) : 0;
+    const price = down + (name === "top" ? (label.heap ? -3 : 0) : name === "end" ? (label.heap ? 3 : -3) : 1);
     const far = (y) => 0.3 * Math.max(0, Math.abs(y + LINE / 2 - b) - LINE);
     const [over, under] = [Math.min(b, ...beside) - LINE - 2, Math.max(b, ...beside) + 3];
-    add(`over ${name}`, x, over, price + far(over));
-    add(`under ${name}`, x, under, price + far(under) + (label.heap ? 2 : 0.5));
-    add(`right ${name}`, a + 7, b - LINE / 2, price + 2);
-    add(`left ${name}`, a - 7 - width, b - LINE / 2, price + 2);
+    add(`over ${name}`, x, over, price + far(over), own[i]);
+    if (label.heap) add(`far over ${name}`, x, over - 11, price + far(over) + 1.5, own[i]); // a grip may sit there
+    add(`under ${name}`, x, under, price + far(under) + (label.heap ? 2 : 0.5), own[i]);
+    add(`right ${name}`, a + 7, b - LINE / 2, price + 1.5, own[i]);
+    add(`left ${name}`, a - 7 - width, b - LINE / 2, price + 1.5, own[i]);
   }
   return found;
 }
