@@ -9,7 +9,7 @@ import pytest
 import scipy.stats
 from scipy.special import rel_entr
 
-from gan_jax import data, losses, theory
+from gan_jax import data, theory
 
 
 @pytest.fixture
@@ -73,6 +73,7 @@ def test_divergences_of_shifted_gaussians(mu, jsd, kl, w1):
     assert of("reverse_kl") == pytest.approx(kl, abs=1e-6)
     assert of("total_variation") == pytest.approx(2 * scipy.stats.norm.cdf(mu / 2) - 1, abs=1e-6)
     assert of("squared_hellinger") == pytest.approx(2 - 2 * math.exp(-(mu**2) / 8), abs=1e-6)
+    assert of("jeffrey") == pytest.approx(mu**2, abs=1e-6)
     assert theory.wasserstein1_density(log_p, log_q, GRID) == pytest.approx(w1, abs=1e-6)
     assert theory.gaussian_w1(0, 1, mu, 1) == w1
     assert theory.gaussian_kl(0, 1, mu, 1) == pytest.approx(kl)
@@ -99,6 +100,10 @@ def test_divergences_of_discrete_distributions_against_scipy():
     assert of("gan") == pytest.approx(2 * of("jensen_shannon") - math.log(4))
     assert of("pearson") == pytest.approx(np.sum((p - q) ** 2 / q))
     assert of("neyman") == pytest.approx(np.sum((p - q) ** 2 / p))
+    assert of("jeffrey") == pytest.approx(np.sum((p - q) * np.log(p / q)))
+    assert of("kl_to_mixture") == pytest.approx(rel_entr(p, middle).sum())
+    assert of("triangular") == pytest.approx(np.sum((p - q) ** 2 / (p + q)))
+    assert of("triangular") == pytest.approx(np.sum((p + q - 2 * q) ** 2 / (p + q)))  # chi2 of p + q from 2 q
 
 
 @pytest.mark.parametrize(
@@ -112,6 +117,9 @@ def test_divergences_of_discrete_distributions_against_scipy():
         ("neyman", math.inf),
         ("squared_hellinger", 2.0),
         ("total_variation", 1.0),
+        ("jeffrey", math.inf),
+        ("kl_to_mixture", math.log(2)),
+        ("triangular", 2.0),
     ],
 )
 def test_divergences_of_disjoint_distributions(kind, apart):
@@ -151,6 +159,112 @@ def test_variational_bound_is_tight_at_the_optimum_only(kind):
     assert bound(best) == pytest.approx(exact, abs=1e-8)
     middle = abs(X) < 5  # where the domain of f* is not left
     assert bound(np.where(middle, 0.95 * best, best)) < exact - 1e-5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_output_activation_is_increasing_and_stays_in_the_domain(kind):
+    row = theory.DIVERGENCES[kind]
+    t = row.activation(np.linspace(-30, 30, 1201))
+    assert (np.diff(t) >= 0).all()
+    assert t[-1] > t[0]
+    conjugate = row.conjugate(t)
+    assert np.isfinite(conjugate).all()
+    ratios = np.exp(np.linspace(-8, 8, 33))  # Fenchel and Young: r t <= f(r) + f*(t)
+    total = row.generator(ratios)[:, None] + conjugate[None, :]
+    assert (total - np.outer(ratios, t) > -1e-9 * (1 + abs(total))).all()
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"total_variation"}))
+def test_every_optimal_output_can_be_reached_through_the_activation(kind):
+    row = theory.DIVERGENCES[kind]
+    reached, wanted = row.activation(np.array([-400.0, 400.0])), row.optimal(np.array([-4.0, 4.0]))
+    assert reached[0] < wanted[0] < wanted[1]
+    assert wanted[1] < reached[1] or kind in ("reverse_kl", "jensen_shannon", "gan")  # rounds to the bound itself
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_fenchel_and_young_are_equal_at_the_optimal_output(kind):
+    row, u = theory.DIVERGENCES[kind], np.linspace(-4, 4, 17)
+    t, r = row.optimal(u), np.exp(u)
+    conjugate = row.conjugate(t)
+    np.testing.assert_allclose(row.generator(r) + conjugate, r * t, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(theory.first_variation(kind, u), -conjugate, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_slope_of_the_conjugate_at_the_optimal_output_is_the_ratio(kind, float64):
+    row, u = theory.DIVERGENCES[kind], jnp.linspace(-4.0, 4.0, 17)
+    if kind == "total_variation":
+        u = jnp.zeros(1)  # f* has a slope inside its domain only, where it is 1
+        np.testing.assert_allclose(jax.vmap(jax.grad(row.conjugate))(u), 1.0)
+        return
+    np.testing.assert_allclose(jax.vmap(jax.grad(row.conjugate))(row.optimal(u)), jnp.exp(u), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_discriminator_estimates_more_than_the_divergence(kind):
+    log_p, log_q = log_normal(0), log_normal(0.6, 1.3)
+    exact = theory.divergence(kind, log_p, log_q, GRID.weights)
+    rng = np.random.default_rng(0)
+    for a, b, c in rng.normal(size=(20, 3)):
+        t = theory.DIVERGENCES[kind].activation(a + b * np.tanh(X - c))
+        assert theory.variational_bound(kind, t, log_p, log_q, GRID.weights) < exact
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_divergence_from_itself_is_zero(kind):
+    log_p = log_normal(0.3, 1.2)
+    zero = -math.log(4) if kind == "gan" else 0.0
+    assert theory.divergence(kind, log_p, log_p, GRID.weights) == pytest.approx(zero, abs=1e-12)
+    assert theory.divergence(kind, log_p, log_normal(0), GRID.weights) > zero + 1e-3
+
+
+@pytest.mark.parametrize("y", [-30.0, -2.0, 0.0, 1.0, 1.5, 9.0, 700.0, 1e6])
+def test_lamberts_w_against_scipy(y):
+    from scipy.special import lambertw, wrightomega
+
+    from gan_jax.theory.divergences import _omega, _tree
+
+    assert _omega(np.float64(y)) == pytest.approx(wrightomega(y), rel=1e-13)
+    t = math.log(2) - abs(y)
+    if 0 < abs(y) < 700:
+        assert _tree(np.float64(t)) == pytest.approx(-lambertw(-math.exp(t - 1) / 2).real, rel=1e-12)
+    near = math.log(2) - 1e-10  # s e^-s is flat at s = 1: s = 1 - sqrt(2 (log 2 - t)) there
+    assert _tree(np.float64(near)) == pytest.approx(1 - math.sqrt(2e-10), abs=1e-10)
+
+
+MIXTURES = {
+    "one": ([1.0], [0.0], [1.0]),
+    "two": ([0.4, 0.6], [-2.0, 1.5], [0.6, 0.9]),
+    "three": ([0.2, 0.5, 0.3], [-3.0, 0.0, 2.5], [0.5, 0.4, 1.1]),
+}
+
+
+@pytest.mark.parametrize(("first", "second"), [("two", "one"), ("three", "one"), ("three", "two")])
+def test_mixtures_against_adaptive_quadrature(first, second):
+    from scipy.integrate import cumulative_simpson, quad
+
+    def density(name):
+        weights, means, scales = MIXTURES[name]
+        return lambda x: sum(w * scipy.stats.norm.pdf(x, m, s) for w, m, s in zip(weights, means, scales, strict=True))
+
+    p, q = density(first), density(second)
+    grid = theory.quadrature((-14.0, 14.0), 20_000)
+    log_p, log_q = np.log(p(grid.points[:, 0])), np.log(q(grid.points[:, 0]))
+    of = lambda kind: theory.divergence(kind, log_p, log_q, grid.weights)  # noqa: E731
+    middle = lambda x: (p(x) + q(x)) / 2  # noqa: E731
+    integrands = {
+        "kl": lambda x: rel_entr(p(x), q(x)),
+        "reverse_kl": lambda x: rel_entr(q(x), p(x)),
+        "jensen_shannon": lambda x: (rel_entr(p(x), middle(x)) + rel_entr(q(x), middle(x))) / 2,
+        "total_variation": lambda x: abs(p(x) - q(x)) / 2,
+    }
+    for kind, integrand in integrands.items():
+        exact = sum(quad(integrand, low, low + 2, epsabs=1e-10, limit=200)[0] for low in range(-14, 14, 2))
+        assert of(kind) == pytest.approx(exact, abs=1e-6), kind
+    x = np.linspace(-14, 14, 40001)
+    gap = cumulative_simpson(p(x) - q(x), x=x, initial=0)
+    assert theory.wasserstein1_density(log_p, log_q, grid) == pytest.approx(np.trapezoid(abs(gap), x), abs=1e-6)
 
 
 def test_divergences_can_be_differentiated():
@@ -273,135 +387,3 @@ def test_transport_refuses_unequal_or_broken_clouds():
         theory.wasserstein(np.array([[0, np.nan], [0, np.inf], [0, 0]]), np.zeros((3, 2)))
     with pytest.raises(ValueError, match="grid of the line"):
         theory.wasserstein1_density(np.zeros(4), np.zeros(4), theory.quadrature((0.0, 1.0, 0.0, 1.0), 2))
-
-
-# ---- small games ----
-
-R1 = lambda weight: {"penalty": losses.r1, "penalty_weight": weight}  # noqa: E731
-
-
-@pytest.mark.parametrize(
-    ("game", "eigenvalue"),
-    [
-        (theory.dirac_gan(losses.minimax), 0.5j),
-        (theory.dirac_gan(losses.nonsaturating), 0.5j),
-        (theory.dirac_gan(losses.wasserstein), 1j),
-        (theory.dirac_gan(**R1(0.5)), -0.25 + math.sqrt(0.25 - 0.0625) * 1j),
-        (theory.dirac_gan(**R1(1.0)), -0.5),
-        (theory.dirac_gan(**R1(2.0)), -1 + math.sqrt(0.75)),
-        (theory.dirac_gan(instance_noise=0.7), -0.1225 + 0.48476j),
-        (theory.consensus(theory.dirac_gan(), 1.0), -0.25 + 0.5j),
-        (theory.bilinear, 1j),
-    ],
-    ids=lambda case: getattr(case, "name", None),
-)
-def test_eigenvalues_at_the_equilibrium(game, eigenvalue, float64):
-    found = theory.eigenvalues(game, np.zeros(2))
-    half_trace = complex(eigenvalue).real if complex(eigenvalue).imag else found.real.mean()
-    assert found[1] == pytest.approx(eigenvalue, abs=1e-5)
-    assert found.real.mean() == pytest.approx(half_trace, abs=1e-6)
-    if complex(eigenvalue).imag:
-        assert found[0] == pytest.approx(np.conj(eigenvalue), abs=1e-5)
-
-
-@pytest.mark.parametrize("gamma", [0.3, 1.0, 1.7])
-def test_both_eigenvalues_under_r1(gamma, float64):
-    found = theory.eigenvalues(theory.dirac_gan(**R1(gamma)), np.zeros(2))
-    root = np.sqrt(complex(gamma**2 / 4 - 0.25))
-    np.testing.assert_allclose(found, [-gamma / 2 - root, -gamma / 2 + root], atol=1e-6)
-
-
-def test_wgan_gp_is_not_smooth_there_and_does_not_converge():
-    game = theory.dirac_gan(losses.wasserstein, penalty=losses.wgan_gp, penalty_weight=1.0)
-    with pytest.raises(ValueError, match="not smooth"):
-        theory.eigenvalues(game, np.zeros(2))
-    last = theory.play(game, np.array([0.5, 0.5]), 0.01, 5000, update="simultaneous")[-1000:]
-    assert float(jnp.linalg.norm(last, axis=1).max()) > 0.3
-    with_r1 = theory.dirac_gan(losses.wasserstein, penalty=losses.r1)
-    last = theory.play(with_r1, np.array([0.5, 0.5]), 0.01, 5000, update="simultaneous")[-1000:]
-    assert float(jnp.linalg.norm(last, axis=1).max()) < 1e-3
-
-
-@pytest.mark.parametrize("name", losses.LOSSES)
-def test_dirac_field_is_the_losses_own_gradient(name):
-    """Without noise the game is the loss at the logits (0, psi theta): check both players by finite differences."""
-    loss, theta, psi, h = losses.LOSSES[name], 0.7, -0.4, 1e-2
-    logits = lambda theta, psi: (jnp.zeros(1), jnp.full(1, psi * theta))  # noqa: E731
-    slope_g = (loss.generator(*logits(theta + h, psi)) - loss.generator(*logits(theta - h, psi))) / (2 * h)
-    slope_d = (loss.discriminator(*logits(theta, psi + h)) - loss.discriminator(*logits(theta, psi - h))) / (2 * h)
-    found = theory.field(theory.dirac_gan(loss), np.array([theta, psi]))
-    np.testing.assert_allclose(found, [-slope_g, -slope_d], atol=2e-4)
-
-
-def test_field_takes_vectors_too():
-    rng = np.random.default_rng(0)
-    params = rng.normal(size=(2, 3)).astype(np.float32)
-    np.testing.assert_allclose(theory.field(theory.bilinear, params), [-params[1], params[0]], rtol=1e-6)
-    found = theory.eigenvalues(theory.bilinear, params)
-    np.testing.assert_allclose(found, [-1j] * 3 + [1j] * 3, atol=1e-6)
-
-
-RADIUS = {
-    "simultaneous": lambda h: math.sqrt(1 + h**2),
-    "alternating": lambda h: 1.0,
-    "extragradient": lambda h: math.sqrt(1 - h**2 + h**4),
-    "optimistic": lambda h: math.sqrt((1 + math.sqrt(1 - 4 * h**2)) / 2),
-}
-
-
-@pytest.mark.parametrize("rate", [0.05, 0.3, 0.45])
-@pytest.mark.parametrize("update", theory.UPDATES)
-def test_spectral_radius_of_the_bilinear_game(update, rate, float64):
-    found = theory.spectral_radius(theory.bilinear, np.zeros(2), rate, update=update)
-    assert found == pytest.approx(RADIUS[update](rate), abs=1e-9)
-
-
-@pytest.mark.parametrize("update", theory.UPDATES)
-def test_long_play_grows_as_the_spectral_radius_says(update, float64):
-    path = np.linalg.norm(theory.play(theory.bilinear, np.array([1.0, 0.5]), 0.3, 2000, update=update), axis=1)
-    growth = (path[1500:].mean() / path[500:1000].mean()) ** (1 / 1000)
-    assert growth == pytest.approx(RADIUS[update](0.3), abs=2e-3)
-
-
-def test_play_is_the_steps_written_out():
-    rate, (x, y) = (0.1, 0.2), (1.0, 2.0)
-    expected = [(x, y)]
-    for _ in range(3):  # D (y, which maximises xy) first, then G against the new y
-        y = y + rate[1] * x
-        x = x - rate[0] * y
-        expected.append((x, y))
-    np.testing.assert_allclose(theory.play(theory.bilinear, np.array([1.0, 2.0]), rate, 3), expected, rtol=1e-6)
-    with pytest.raises(ValueError, match=r"got shape \(3,\)"):
-        theory.play(theory.bilinear, np.zeros(2), (0.1, 0.1, 0.1), 3)
-    with pytest.raises(KeyError, match="did you mean 'optimistic'"):
-        theory.play(theory.bilinear, np.zeros(2), 0.1, 3, update="optimist")
-
-
-CLOSED_FORMS = {
-    "nonsaturating": (2 * math.log(2), math.log(2)),
-    "minimax": (2 * math.log(2), -math.log(2)),
-    "least_squares": (0.25, 0.125),
-    "wasserstein": (0.0, None),
-    "hinge": (2.0, None),
-    "relativistic": (math.log(2), math.log(2)),
-    "f_kl": (0.0, -1.0),
-    "f_reverse_kl": (0.0, 1.0),
-    "f_jensen_shannon": (0.0, 0.0),
-    "f_pearson": (0.0, 0.0),
-}
-
-
-@pytest.mark.parametrize("name", losses.LOSSES)
-def test_values_at_equilibrium_are_the_closed_forms(name):
-    loss_d, loss_g = theory.equilibrium(losses.LOSSES[name])
-    expected_d, expected_g = CLOSED_FORMS[name]
-    assert loss_d == pytest.approx(expected_d, abs=2e-5)
-    assert loss_g == (None if expected_g is None else pytest.approx(expected_g, abs=1e-3))
-
-
-def test_values_at_equilibrium_follow_the_smoothing():
-    # D minimises softplus(-v) + softplus(v) + s v, so sigmoid(v) = (1 - s) / 2
-    d = (1 - 0.3) / 2
-    loss_d, loss_g = theory.equilibrium(losses.nonsaturating, 0.3)
-    assert loss_d == pytest.approx(-math.log(d) - math.log(1 - d), abs=1e-3)
-    assert loss_g == pytest.approx(-math.log(d), abs=3e-3)

@@ -255,4 +255,5 @@ def first_variation(kind: str, log_ratio: Ratios) -> Ratios:
     [-1.0, -2.0]
     """
     _, (u,) = _arrays(log_ratio)
-    return DIVERGENCES[kind].variation(u)
+    with np.errstate(over="ignore"):  # infinite where a sample pays without bound
+        return DIVERGENCES[kind].variation(u)

@@ -158,7 +158,8 @@ def optimal_output(loss: Loss | str, log_ratio: Ratios) -> Ratios:
     [0.0, 1.0]
     """
     _, (u,) = _arrays(log_ratio)
-    return _row(loss).output(u)
+    with np.errstate(over="ignore"):
+        return _row(loss).output(u)
 
 
 def driven_by(loss: Loss | str) -> Descent:
