@@ -4,6 +4,9 @@ explorer.open(answer, [Slider("mean", "mean of p_g", -4, 4, 1.0)])    # your own
 explorer.minimax()                                                     # and those of the lessons
 """
 
+from .compilations import compilations
+from .minimax import best_response, minimax
+from .objectives import objectives
 from .scene import (
     Arrows,
     Bars,
@@ -39,6 +42,10 @@ __all__ = [
     "Panel",
     "Scene",
     "Slider",
+    "best_response",
+    "compilations",
+    "minimax",
+    "objectives",
     "open",
     "still",
 ]
