@@ -387,3 +387,108 @@ def test_transport_refuses_unequal_or_broken_clouds():
         theory.wasserstein(np.array([[0, np.nan], [0, np.inf], [0, 0]]), np.zeros((3, 2)))
     with pytest.raises(ValueError, match="grid of the line"):
         theory.wasserstein1_density(np.zeros(4), np.zeros(4), theory.quadrature((0.0, 1.0, 0.0, 1.0), 2))
+
+
+def histograms(n, m, seed=0):
+    rng = np.random.default_rng(seed)
+    a, b = rng.random(n) ** 3, rng.random(m)
+    return a / a.sum(), b / b.sum()
+
+
+@pytest.mark.parametrize(("n", "m"), [(10, 10), (7, 12), (1, 5), (30, 30)])
+def test_kantorovich_is_optimal_by_its_own_proof(n, m):
+    """Feasible both ways, and primal equal to dual: that is the proof of optimality, whatever found it."""
+    (a, b), cost = histograms(n, m), np.random.default_rng(1).random((n, m))
+    found = theory.kantorovich(cost, a, b)
+    np.testing.assert_allclose(found.plan.sum(axis=1), a, atol=1e-9)
+    np.testing.assert_allclose(found.plan.sum(axis=0), b, atol=1e-9)
+    slack = cost - found.potential_a[:, None] - found.potential_b
+    assert slack.min() > -1e-12
+    assert a @ found.potential_a + b @ found.potential_b == pytest.approx(found.value, abs=1e-9)
+    assert np.max(found.plan * slack) < 1e-9  # complementary slackness
+    assert a @ found.potential_a == pytest.approx(0, abs=1e-12)
+
+
+def test_kantorovich_of_bins_on_the_line():
+    x, (a, b) = np.linspace(-2, 3, 25), histograms(25, 25, seed=4)
+    a[5:9], b[:3] = 0.0, 0.0  # empty bins, where the program alone leaves the potential loose
+    a, b = a / a.sum(), b / b.sum()
+    found = theory.kantorovich(abs(x[:, None] - x), a, b)
+    assert found.value == pytest.approx(scipy.stats.wasserstein_distance(x, x, a, b), abs=1e-9)
+    assert found.value == pytest.approx(np.sum(abs(np.cumsum(a - b))[:-1] * np.diff(x)), abs=1e-9)
+    lipschitz = abs(found.potential_a[:, None] - found.potential_a) - abs(x[:, None] - x)
+    assert lipschitz.max() < 1e-12
+    np.testing.assert_allclose(found.potential_b, -found.potential_a, atol=1e-12)
+    assert (a - b) @ found.potential_a == pytest.approx(found.value, abs=1e-9)
+
+
+def test_kantorovich_of_equal_points_is_the_assignment():
+    x, y = np.random.default_rng(2).normal(size=(2, 12, 2))
+    cost = np.linalg.norm(x[:, None] - y[None], axis=-1)
+    found = theory.kantorovich(cost, np.full(12, 1 / 12), np.full(12, 1 / 12))
+    assert found.value == pytest.approx(theory.wasserstein(x, y, order=1), abs=1e-9)
+
+
+def test_kantorovich_refuses_what_cannot_be_carried():
+    with pytest.raises(ValueError, match="divide each by its sum"):
+        theory.kantorovich(np.ones((2, 2)), np.array([1.0, 1.0]), np.array([1.0, 0.5]))
+    with pytest.raises(ValueError, match=r"least -0\.5"):
+        theory.kantorovich(np.ones((2, 2)), np.array([1.5, -0.5]), np.array([0.5, 0.5]))
+    with pytest.raises(ValueError, match="cost must be finite"):
+        theory.kantorovich(np.array([[np.nan]]), np.ones(1), np.ones(1))
+
+
+@pytest.mark.parametrize(("mean", "scale"), [(1.0, 1.0), (0.5, 2.0), (-3.0, 0.4)])
+def test_best_critic_on_the_line(mean, scale):
+    log_p, log_q = log_normal(0), log_normal(mean, scale)
+    f = theory.kantorovich_potential(log_p, log_q, GRID)
+    slope = np.diff(f) / np.diff(X)
+    assert abs(slope).max() < 1 + 1e-9
+    p, q = GRID.weights * np.exp(log_p), GRID.weights * np.exp(log_q)
+    assert (p - q) @ f == pytest.approx(theory.wasserstein1_density(log_p, log_q, GRID), abs=1e-9)
+    assert (p - q) @ f == pytest.approx(theory.gaussian_w1(0, 1, mean, scale), abs=1e-5 if scale != 1 else 1e-6)
+    assert (p + q) @ f == pytest.approx(0, abs=1e-9)
+    rng = np.random.default_rng(0)
+    for a, b in rng.normal(size=(5, 2)):
+        assert (p - q) @ np.sin(a + X) < (p - q) @ f  # another 1-Lipschitz critic
+        assert (p - q) @ -abs(X - b) < (p - q) @ f + 1e-12
+
+
+def test_best_critic_is_the_linear_programs_potential():
+    grid = theory.quadrature((-5.0, 6.0), 40)
+    x = grid.points[:, 0]
+    a, b = (scipy.stats.norm.pdf(x, mean, scale) for mean, scale in ((0, 1), (0.6, 1.4)))
+    a, b = a / a.sum(), b / b.sum()
+    found = theory.kantorovich(abs(x[:, None] - x), a, b)
+    f = theory.kantorovich_potential(np.log(a / grid.weights), np.log(b / grid.weights), grid)
+    assert (a - b) @ f == pytest.approx(found.value, abs=1e-9)
+    middle = abs(x) < 3.5  # farther out there is next to no mass, and the potential is loose
+    np.testing.assert_allclose(np.diff(f[middle]), np.diff(found.potential_a[middle]), atol=1e-9)
+
+
+# ---- kernels ----
+
+
+@pytest.mark.parametrize(("mean", "scale", "bandwidth"), [(1.0, 1.0, 1.0), (1.5, 2.0, 0.8), (0.0, 0.5, 3.0)])
+def test_mmd_of_densities_is_the_closed_form(mean, scale, bandwidth):
+    grid = theory.quadrature((-13.0, 15.0), 1500)
+    x = grid.points[:, 0]
+    log_p, log_q = scipy.stats.norm.logpdf(x), scipy.stats.norm.logpdf(x, mean, scale)
+    found = theory.mmd_density(log_p, log_q, grid, bandwidth)
+    assert found == pytest.approx(theory.gaussian_mmd(0, 1, mean, scale, bandwidth), abs=1e-9)
+    # smoothing a Gaussian by the kernel widens it: w = c (N(0, s^2 + b^2) - N(m, t^2 + b^2)), c = b sqrt(2 pi)
+    wide = lambda mean, scale: scipy.stats.norm.pdf(x, mean, math.hypot(scale, bandwidth))  # noqa: E731
+    exact = bandwidth * math.sqrt(2 * math.pi) * (wide(0, 1) - wide(mean, scale))
+    np.testing.assert_allclose(theory.mmd_witness(log_p, log_q, grid, bandwidth), exact, atol=1e-9)
+
+
+def test_mmd_in_the_plane_and_of_nonsense():
+    grid = theory.quadrature((-5.0, 6.0, -5.0, 5.0), 50)
+    log_p, log_q = (
+        scipy.stats.multivariate_normal(mean, scale**2 * np.eye(2)).logpdf(grid.points)
+        for mean, scale in (((0, 0), 1.0), ((1, 0.5), 0.8))
+    )
+    exact = theory.gaussian_mmd((0.0, 0.0), 1.0, (1.0, 0.5), 0.8, 0.7)
+    assert theory.mmd_density(log_p, log_q, grid, 0.7) == pytest.approx(exact, abs=1e-6)
+    with pytest.raises(ValueError, match="above 0, got 0"):
+        theory.mmd_witness(log_p, log_q, grid, 0)

@@ -147,3 +147,53 @@ def test_values_at_equilibrium_follow_the_smoothing():
     loss_d, loss_g = theory.equilibrium(losses.nonsaturating, 0.3)
     assert loss_d == pytest.approx(-math.log(d) - math.log(1 - d), abs=1e-3)
     assert loss_g == pytest.approx(-math.log(d), abs=3e-3)
+
+
+# ---- games on a table ----
+
+
+def test_matching_pennies_has_no_pure_saddle_point():
+    found = theory.saddle(np.array([[1.0, -1.0], [-1.0, 1.0]]))
+    assert found.value == pytest.approx(0, abs=1e-12)
+    np.testing.assert_allclose([found.row, found.column], 0.5)
+    assert (found.max_min, found.min_max) == (-1.0, 1.0)
+
+
+def test_rock_paper_scissors_and_its_well():
+    wins = np.array([[0.0, 1.0, -1.0], [-1.0, 0.0, 1.0], [1.0, -1.0, 0.0]])
+    found = theory.saddle(jnp.asarray(wins))
+    assert found.value == pytest.approx(0, abs=1e-12)
+    np.testing.assert_allclose([found.row, found.column], 1 / 3, atol=1e-12)
+    well = np.array([[0, 1, -1, 1], [-1, 0, 1, -1], [1, -1, 0, 1], [-1, 1, -1, 0.0]])  # the well drowns two
+    found = theory.saddle(well)
+    np.testing.assert_allclose(found.row, [0, 1 / 3, 1 / 3, 1 / 3], atol=1e-9)  # nobody plays rock again
+    np.testing.assert_allclose(found.column, [0, 1 / 3, 1 / 3, 1 / 3], atol=1e-9)
+
+
+def test_a_pure_saddle_point_is_found_and_players_are_not_swapped():
+    # row 1 is sure to pay at most 3, column 0 sure of at least 3; the transposed roles would give 1
+    found = theory.saddle(np.array([[4.0, 1.0], [3.0, 2.0]]))
+    assert found.value == found.min_max == found.max_min == 3.0
+    assert found.row.tolist() == [0, 1]
+    assert found.column.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_minimax_theorem_on_random_tables(seed):
+    rng = np.random.default_rng(seed)
+    payoff = rng.normal(size=rng.integers(1, 7, size=2))
+    found = theory.saddle(payoff)
+    for strategy in (found.row, found.column):
+        assert strategy.min() >= 0
+        assert strategy.sum() == pytest.approx(1)
+    # no column earns more than the value against x, no row pays less against y: that is the saddle point
+    assert np.max(found.row @ payoff) == pytest.approx(found.value, abs=1e-9)
+    assert np.min(payoff @ found.column) == pytest.approx(found.value, abs=1e-9)
+    assert found.max_min - 1e-12 <= found.value <= found.min_max + 1e-12
+    pure = [max(row) for row in payoff.tolist()]
+    assert found.min_max == min(pure)
+
+
+def test_a_table_must_be_finite():
+    with pytest.raises(ValueError, match="1 NaN or infinite"):
+        theory.saddle(np.array([[1.0, np.inf]]))

@@ -21,6 +21,8 @@ from .games import (
 )
 from .gaussians import frechet_distance, gaussian_kl, gaussian_mmd, gaussian_w1
 from .grids import Quadrature, quadrature
+from .kernels import mmd_density, mmd_witness
+from .matrix_games import Saddle, saddle
 from .numerical import numerical_output
 from .objectives import (
     Descent,
@@ -30,7 +32,15 @@ from .objectives import (
     least_squares_descent,
     optimal_output,
 )
-from .transport import transport_plan, wasserstein, wasserstein1_density, wasserstein_line
+from .transport import (
+    Transport,
+    kantorovich,
+    kantorovich_potential,
+    transport_plan,
+    wasserstein,
+    wasserstein1_density,
+    wasserstein_line,
+)
 
 __all__ = [
     "DIVERGENCES",
@@ -40,7 +50,9 @@ __all__ = [
     "Game",
     "Quadrature",
     "Rule",
+    "Saddle",
     "Term",
+    "Transport",
     "bilinear",
     "consensus",
     "dirac_gan",
@@ -55,14 +67,19 @@ __all__ = [
     "gaussian_mmd",
     "gaussian_w1",
     "jacobian",
+    "kantorovich",
+    "kantorovich_potential",
     "least_squares_criterion",
     "least_squares_descent",
+    "mmd_density",
+    "mmd_witness",
     "numerical_output",
     "optimal_discriminator",
     "optimal_logit",
     "optimal_output",
     "play",
     "quadrature",
+    "saddle",
     "spectral_radius",
     "transport_plan",
     "value",
