@@ -39,7 +39,7 @@ __all__ = [
     "to_array",
 ]
 
-LESSONS = ("00_start_here", "01_jax_for_gans", "04_the_training_step")
+LESSONS = ("00_start_here", "01_jax_for_gans", "02_the_minimax_game", "03_loss_derivations", "04_the_training_step")
 """The lessons that have exercises; those of "04_..." are declared in `lesson_04.py`."""
 
 
@@ -75,6 +75,6 @@ def lesson(name: str) -> Lesson:
     >>> lesson("04")
     Traceback (most recent call last):
     ...
-    gan_jax.errors.UnknownName: no lesson is named '04'; ...Known: 00_start_here, 01_jax_for_gans, 04_the_training_step
+    gan_jax.errors.UnknownName: no lesson is named '04'; ...Known: 00_start_here, ...
     """
     return Lesson(source(name))
