@@ -219,7 +219,7 @@ const write = (node, text) => {
 function parts(text) {
   const found = [];
   let from = 0;
-  for (const match of text.matchAll(/(?<![\p{L}\p{N}_])(\p{L})_(?:(\p{L}|\p{N}+)(?![\p{L}\p{N}_])|\{([^}]*)\})/gu)) {
+  for (const match of text.matchAll(/(?<![\p{L}\p{N}_])(d?\p{L})_(?:(\p{L}|\p{N}+)(?![\p{L}\p{N}_])|\{([^}]*)\})/gu)) {
     found.push([text.slice(from, match.index) + match[1], false], [match[2] ?? match[3], true]);
     from = match.index + match[0].length;
   }

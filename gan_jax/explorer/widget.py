@@ -20,7 +20,7 @@ import traitlets
 
 from .. import plots
 from ..errors import UnknownName, suggestion
-from .scene import Choice, Control, Mark, Panel, Scene, Slider, Value, arrays, check_scene, shown
+from .scene import Bars, Choice, Control, Mark, Panel, Scene, Slider, Value, arrays, check_scene, shown
 from .still import still
 
 Answer = Callable[[dict[str, Any]], Scene]
@@ -112,10 +112,10 @@ class Explorer(anywidget.AnyWidget):
 
     def _words(self, error: Exception) -> str:
         """What went wrong, and in which line of `answer` when it was there."""
-        code = getattr(self._respond, "__code__", None)
+        code = getattr(getattr(self._respond, "func", self._respond), "__code__", None)
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)
                  if code and (frame.filename, frame.name) == (code.co_filename, code.co_name)]  # fmt: skip
-        where = f" (line {lines[-1]}, in {code.co_name})" if code and lines else ""  # type: ignore[union-attr]
+        where = f" (line {lines[-1]}, in {code.co_name})" if code and lines else ""
         plain = isinstance(error, (ValueError, TypeError, UnknownName)) and not where and str(error)
         return f"{error}." if plain else f"{type(error).__name__}: {error}{where}."
 
@@ -214,7 +214,7 @@ def _panel(panel: Panel, block: _Numbers) -> dict[str, Any]:
 def _mark(mark: Mark, block: _Numbers) -> dict[str, Any]:
     found = arrays(mark)
     rest = {name: _plain(value) for name, value in mark._asdict().items() if name not in found}
-    texts = [shown(value) for value in found.get("values", ())]
+    texts = [shown(value) for value in np.asarray(mark.values).tolist()] if isinstance(mark, Bars) else []
     return {
         "kind": type(mark).__name__,
         **{name: block.add(values) for name, values in found.items()},
