@@ -30,7 +30,7 @@ def _sigmoid(a):
     return 0.5 * (1 + np.tanh(np.asarray(a, np.float64) / 2))
 
 
-def _normal(mean: float, scale: float) -> np.ndarray:
+def _normal(mean: float | int, scale: float | int) -> np.ndarray:
     return np.exp(-(((X - mean) / scale) ** 2) / 2) / (scale * math.sqrt(2 * math.pi))
 
 
@@ -414,7 +414,7 @@ def check_chi2_of_game(game):
                 "Your D* is p / (p + q), the best answer for labels 0 and 1. For labels -1 and 1 it is "
                 "(p - p_g) / (p + p_g).",
             ),
-            (np.sum(w * q**2 / (p + q)), "These are the labels 0 and 1 with c = 1, which don't give chi2."),
+            (np.sum(w * q**2 / (p + q)), "These are the labels 0, 1 and c = 1: they give 1/2 + chi2/4, not chi2."),
             (np.sum(w * q * best**2), "Only the fake samples' half: the real ones pay (D* - c)^2, too."),
             (np.sum(w * p * best**2), "Only the real samples' half: the fakes pay (D* - c)^2, too."),
             (np.sum(w * (p - q) ** 2 / q), "This is chi2(p || p_g). The game compares p + p_g with 2 p_g."),
@@ -735,7 +735,7 @@ QUIZ = (
                 "at logit -10 G hears 4.5e-5. D's is as small, but D is right there, and wants nothing.",
                 right=True,
             ),
-            Choice("Nobody: a sure D gives steep gradients.", "the slope is multiplied by sigmoid(a), which is near 0."),
+            Choice("Nobody: a sure D gives steep gradients.", "the slope is multiplied by sigmoid(a), near 0 here."),
         ),
     ),
     Question(
