@@ -282,7 +282,7 @@ class Scene:
         values = {number.name: number.value for number in self.numbers}
         if name not in values:
             raise UnknownName(f"no number is named {name!r}; {suggestion(name, values)}")
-        return values[name]
+        return float(values[name])
 
 
 # ---- what the page and Matplotlib both need to know ----
