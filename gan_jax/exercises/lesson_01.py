@@ -490,23 +490,23 @@ def example_gradients(logit, d, x):
 # ---- two optimisers in one scan ----
 
 
-def _walk(start, n, change, alternating=False):
-    """Play f = xy in NumPy; `change` maps (gradient for x, gradient for y, step) to what is added to each."""
+def _walk(start, n, change, alternating):
+    """Play f = xy in NumPy; `change` maps (player, its gradient) to what is added to its number."""
     (x, y), path = start, []
-    for i in range(n):
-        dx = change(0, y, i)
-        dy = change(1, -(x + dx if alternating else x), i)
+    for _ in range(n):
+        dx = change(0, y)
+        dy = change(1, -(x + dx if alternating else x))
         x, y = x + dx, y + dy
         path.append((x, y))
     return np.array(path)
 
 
-def _momentum(rates, decay, forgets=False):
-    """Gradient descent with momentum, written by hand; `forgets` begins with an empty memory at every step."""
+def _momentum(rates, decay):
+    """Gradient descent with momentum, written by hand."""
     memory = [0.0, 0.0]
 
-    def change(player, gradient, _):
-        memory[player] = gradient + (0.0 if forgets else decay[player] * memory[player])
+    def change(player, gradient):
+        memory[player] = gradient + decay[player] * memory[player]
         return -rates[player] * memory[player]
 
     return change
@@ -535,25 +535,20 @@ def check_play_xy(play_xy):
         raise Wrong("The path lies on its side: one row a step, (n, 2).")
     if found.shape == (2,):
         raise Wrong("This is one place, (2,); return all of them, (n, 2): `scan` stacks what the step hands out.")
-    upwards = lambda player, gradient, i: (-1) ** player * by_hand(player, gradient, i)  # noqa: E731
-    mistakes = []
-    for reason, options in (
-        ("y's new value answers x's new one: that is the alternating game. Both gradients come before both updates.",
-         {"alternating": True}),
-        ("The optimisers' memories are not carried: each step starts with an empty one. They belong to the carry.",
-         {"forgets": True}),
-        ("The optimisers are swapped.", {"swapped": True}),
-        ("Both players use the first optimiser.", {"rates": rates[:1] * 2, "decay": decay[:1] * 2}),
-    ):  # fmt: skip
-        order = slice(None, None, -1) if options.get("swapped") else slice(None)
-        rule = _momentum(
-            options.get("rates", rates)[order], options.get("decay", decay)[order], options.get("forgets", False)
-        )
-        mistakes.append((_walk(start, n, rule, options.get("alternating", False)), reason))
+    walk = lambda rule, alternating=False: _walk(start, n, rule, alternating)  # noqa: E731
+    right = walk(_momentum(rates, decay))
     by_hand = _momentum(rates, decay)
-    mistakes.append((_walk(start, n, upwards), "y descends f as well: its loss is -f, its gradient -x."))
-    right = _walk(start, n, _momentum(rates, decay))
-    mistakes.append((np.vstack([start, right[:-1]]), "The path is one step late: it begins with the start."))
+    upwards = lambda player, gradient: (-1) ** player * by_hand(player, gradient)  # noqa: E731
+    mistakes = [
+        (walk(_momentum(rates, decay), True),
+         "y's new value answers x's new one: that is the alternating game. Both gradients come before both updates."),
+        (walk(_momentum(rates, (0.0, 0.0))),
+         "The optimisers' memories are not carried: each step starts with an empty one. They belong to the carry."),
+        (walk(_momentum(rates[::-1], decay[::-1])), "The optimisers are swapped."),
+        (walk(_momentum(rates[:1] * 2, decay[:1] * 2)), "Both players use the first optimiser."),
+        (walk(upwards), "y descends f as well: its loss is -f, its gradient -x."),
+        (np.vstack([start, right[:-1]]), "The path is one step late: it begins with the start."),
+    ]  # fmt: skip
     expect(found, right, "The path of 12 steps with momentum", mistakes, otherwise="Compare the first row by hand.")
     if calls > 8:
         raise Wrong(

@@ -126,7 +126,7 @@ def scene(steps: Counted, lr: Real, batch_size: Real) -> Scene:
         batch_size: samples of each kind; a whole number.
     """
     took = steps.call(lr, round(batch_size))
-    counts = np.array([steps.compiled[name] for name in NAMES], float)
+    counts = np.array([steps.compiled[name] for name in NAMES])
     times = np.array([took[name] for name in NAMES])
     moved = f"{steps.moves} setting{'s' if steps.moves > 1 else ''}"
     panels = [
@@ -135,7 +135,7 @@ def scene(steps: Counted, lr: Real, batch_size: Real) -> Scene:
         Panel([Bars(tuple(NAMES.values()), times, "quiet")], x=(0, max(50.0, 1.25 * times.max())),
               title="The last call", x_label="milliseconds"),
     ]  # fmt: skip
-    numbers = [Number(NAMES[name], float(steps.compiled[name]), f"{took[name]:.2g} ms") for name in NAMES]
+    numbers = [Number(NAMES[name], steps.compiled[name], f"the last call: {took[name]:.3g} ms") for name in NAMES]
     listed = ", ".join(f"{steps.compiled[name]} as {words}" for name, words in NAMES.items())
     words = f"After {moved} of learning rate and batch size the step has been compiled {listed}."
     return Scene(panels, numbers, words, _remark(steps, counts))
