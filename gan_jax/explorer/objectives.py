@@ -27,11 +27,11 @@ from .widget import open as open_explorer
 CONTROLS: tuple[Control, ...] = (
     Choice("loss", "loss", {name: loss.name for name, loss in LOSSES.items()}, "minimax"),
     Slider("output", "D's output a on a fake (−10: surely fake, 10: surely real)", -10, 10, -4.0),
-    Slider("distance", "distance of the fakes from the real data, in standard deviations", 0.5, 6, 4.0, notches=110),
+    Slider("distance", "distance of the fakes from the real data, in standard deviations", 0.5, 6, 4.0, notches=111),
 )
 
 OUTPUTS = np.linspace(-10, 10, 401)
-TIME, FRAMES = 8.0, 121
+TIME, FRAMES = 8.0, 73
 """How long the sample moves, in units of gradient flow, and in how many pictures; a learning rate of 0.01 needs 100
 steps of gradient descent for a unit."""
 
@@ -298,7 +298,7 @@ def _numbers(loss: str, output: float, here: Answer) -> list[Number]:
     return [
         Number("L_D", here.loss_d, f"at rest {shown(rest.loss_d)}", "discriminator"),
         Number("L_G", here.loss_g, "at rest any number" if any_g else f"at rest {shown(rest.loss_g)}", "fake"),
-        Number("gradient", here.gradient, f"size for minimax {abs(minimax):.3g}, non-saturating {abs(other):.6g}",
+        Number("gradient", here.gradient, f"size for minimax {shown(abs(minimax))}, non-saturating {abs(other):.6g}",
                "accent"),
         Number("against minimax", here.gradient / minimax, _ratio_note(loss)),
     ]  # fmt: skip
