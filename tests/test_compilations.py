@@ -30,15 +30,17 @@ def test_a_rate_seen_before_compiles_the_constant_only(live):
     for lr in (0.2, 0.1, 0.2):
         live.set("lr", lr)
     assert counts(live) == [4, 2, 1]
+    assert "A rate seen before" in live.scene.remark
 
 
 def test_a_new_batch_size_compiles_every_version(live):
     for moves, size in enumerate((32, 128), start=2):
         live.set("batch_size", size)
         assert counts(live) == [moves] * 3
+        assert "new shape" in live.scene.remark
     live.set("batch_size", 32)
     assert counts(live) == [3] * 3
-    assert "new shape" in live.scene.remark
+    assert "Nothing new" in live.scene.remark
 
 
 def test_nothing_new_compiles_nothing(live):
@@ -88,5 +90,5 @@ def test_the_three_versions_take_the_same_step():
 def test_the_picture_says_what_it_shows(live):
     live.set("lr", CONTROLS[0].high)
     assert "2 settings" in live.scene.words
-    assert "2 as a constant in the code, 2 as a static argument, 1 as an argument" in live.scene.words
+    assert "2 as a constant in the code, 2 as a static argument, 1 as an array argument" in live.scene.words
     assert live.scene.remark

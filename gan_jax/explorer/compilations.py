@@ -21,7 +21,7 @@ CONTROLS = (
     Slider("batch_size", "samples in a batch", 16, 256, 64, notches=16, whole=True),
 )
 
-NAMES = {"constant": "a constant in the code", "static": "a static argument", "argument": "an argument, as an array"}
+NAMES = {"constant": "a constant in the code", "static": "a static argument", "argument": "an array argument"}
 """How the learning rate reaches the step, in words."""
 
 
@@ -125,6 +125,7 @@ def scene(steps: Counted, lr: Real, batch_size: Real) -> Scene:
         lr: learning rate.
         batch_size: samples of each kind; a whole number.
     """
+    before = steps.compiled.copy()
     took = steps.call(lr, round(batch_size))
     counts = np.array([steps.compiled[name] for name in NAMES])
     times = np.array([took[name] for name in NAMES])
@@ -138,17 +139,22 @@ def scene(steps: Counted, lr: Real, batch_size: Real) -> Scene:
     numbers = [Number(NAMES[name], steps.compiled[name], f"the last call: {took[name]:.3g} ms") for name in NAMES]
     listed = ", ".join(f"{steps.compiled[name]} as {words}" for name, words in NAMES.items())
     words = f"After {moved} of learning rate and batch size the step has been compiled {listed}."
-    return Scene(panels, numbers, words, _remark(steps, counts))
+    return Scene(panels, numbers, words, _remark(steps.moves == 1, steps.compiled - before))
 
 
-def _remark(steps: Counted, counts: np.ndarray) -> str:
-    if steps.moves == 1:
+def _remark(first: bool, made: Counter[str]) -> str:
+    """What to notice, from the programs that the last call has made."""
+    if first:
         return "Each version has been compiled once, for its first call. Move the learning rate: which bars grow?"
-    if counts[2] == 1:
+    if made["argument"]:
+        return "A new batch size is a new shape, and a new program for every version."
+    if made["static"]:
         return (
             "A new learning rate is a new program for two of the three. Come back to an old one; then move the batch."
         )
-    return "A new batch size is a new shape, and a new program for every version."
+    if made["constant"]:
+        return "A rate seen before: as a static argument it has a program already, as a constant it needs another one."
+    return "Nothing new: each version had a program for this."
 
 
 def compilations() -> Explorer:
