@@ -264,7 +264,7 @@ def _scene(loss: str, distance: float, paths: np.ndarray) -> Panel:
         Motion(paths[:, [list(LOSSES).index(name) for name in racers]], np.tile(lanes, (len(paths), 1)),
                [LOSSES[name].name for name in racers], "quiet", racers.index(loss)),
     ]  # fmt: skip
-    return Panel(marks, (-3, 9), (0, 1.2), f"A fake sample on its way: {TIME:g} units of time",
+    return Panel(marks, (-3, 9), (0, 1.2), "A fake sample's way, with D always at its best",
                  "x (a unit of time: 100 steps at learning rate 0.01)", "density")  # fmt: skip
 
 
@@ -295,8 +295,9 @@ def scene(loss: str, output: Real, distance: Real) -> Scene:
 def _numbers(loss: str, output: float, here: Answer) -> list[Number]:
     rest, any_g = _at(loss, undecided(loss)), theory.equilibrium(LOSSES[loss])[1] is None
     minimax, other = (_at(name, output).gradient for name in ("minimax", "nonsaturating"))
+    real = f"a real sample gets {shown(2 * undecided(loss) - output)}"
     return [
-        Number("L_D", here.loss_d, f"at rest {shown(rest.loss_d)}", "discriminator"),
+        Number("L_D", here.loss_d, f"at rest {shown(rest.loss_d)}; {real}", "discriminator"),
         Number("L_G", here.loss_g, "at rest any number" if any_g else f"at rest {shown(rest.loss_g)}", "fake"),
         Number("gradient", here.gradient, f"size for minimax {shown(abs(minimax))}, non-saturating {abs(other):.6g}",
                "accent"),
