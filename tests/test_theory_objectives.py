@@ -258,3 +258,63 @@ def test_least_squares_criterion_of_the_first_pair():
     assert chi2 == pytest.approx(0.408109, abs=5e-7)
     assert theory.least_squares_criterion(log_p, log_q, grid.weights) == pytest.approx(chi2 / 2, abs=1e-9)
     assert theory.divergence("triangular", log_p, log_q, grid.weights) == pytest.approx(chi2, abs=1e-9)
+
+
+# ---- the best Gaussian ----
+
+WIDE = theory.quadrature((-16.0, 16.0), 2000)
+W = WIDE.points[:, 0]
+KINDS = list(theory.DIVERGENCES)
+SMOOTH = sorted(set(KINDS) - {"total_variation"})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_gaussian_is_its_own_best_fit(kind):
+    found = theory.best_gaussian(kind, scipy.stats.norm.logpdf(W, 0.3, 1.2), WIDE)
+    assert found == pytest.approx((0.3, 1.2), abs=1e-6 if kind != "total_variation" else 1e-2)
+
+
+def test_best_fit_for_kl_has_the_targets_moments():
+    mean = -1.5 / 2 + 1.2 / 2
+    variance = (1.5**2 + 0.8**2 + 1.2**2 + 0.9**2) / 2 - mean**2
+    assert theory.best_gaussian("kl", two_modes(W), WIDE) == pytest.approx((mean, math.sqrt(variance)), abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", sorted(set(SMOOTH) - {"neyman"}))  # least where its integral all but diverges
+def test_a_fit_is_a_minimum_of_the_divergence_itself(kind):
+    fine_grid = theory.quadrature((-16.0, 16.0), 3001)  # another grid than the one it was found on
+    x = fine_grid.points[:, 0]
+
+    def total(theta):
+        return theory.divergence(kind, two_modes(x), bell(x, theta), fine_grid.weights)
+
+    fits = theory.gaussian_fits(kind, two_modes(W), WIDE)
+    for fit in fits:
+        theta = np.array([fit.mean, math.log(fit.scale)])
+        assert total(theta) == pytest.approx(fit.divergence, abs=1e-7)
+        np.testing.assert_allclose(slopes(total, theta), 0, atol=1e-6)
+        for change in ((0.03, 0), (-0.03, 0), (0, 0.03), (0, -0.03)):
+            assert total(theta + change) > total(theta)
+    # a scan of means and widths finds nothing better than the first of them
+    scan = [total(np.array([m, s])) for m in np.linspace(-3, 3, 13) for s in np.log([0.4, 0.7, 1.0, 1.4, 2.0])]
+    assert min(scan) >= fits[0].divergence - 1e-12
+
+
+def test_which_divergences_cover_and_which_seek():
+    far = np.logaddexp(scipy.stats.norm.logpdf(W, -3, 0.5), scipy.stats.norm.logpdf(W, 3, 0.5)) - math.log(2)
+    assert theory.best_gaussian("kl", far, WIDE) == pytest.approx((0, math.sqrt(9.25)), abs=1e-6)
+    for kind in ("reverse_kl", "neyman"):
+        first, second, *_ = theory.gaussian_fits(kind, far, WIDE)
+        assert (first.mean, second.mean) == pytest.approx((-3, 3), abs=1e-3)  # left first among equals
+        assert (first.scale, second.scale) == pytest.approx((0.5, 0.5), abs=1e-3)
+    # a bell on one of two modes wholly apart: KL(q || p) = log 2
+    assert theory.gaussian_fits("reverse_kl", far, WIDE)[0].divergence == pytest.approx(math.log(2), abs=1e-5)
+
+
+def test_a_fit_needs_a_grid_that_holds_it():
+    with pytest.raises(ValueError, match="widen the bounds"):
+        theory.best_gaussian("kl", two_modes(X[X > 0]), theory.Quadrature(GRID.points[X > 0], GRID.weights[X > 0]))
+    with pytest.raises(ValueError, match=r"no Gaussian of least KL\(p"):
+        theory.best_gaussian("kl", scipy.stats.norm.logpdf(X, 0, 2.5), GRID)  # 4 standard deviations reach past 9
+    with pytest.raises(ValueError, match="on the line"):
+        theory.best_gaussian("kl", np.zeros(4), theory.quadrature((0.0, 1.0, 0.0, 1.0), 2))

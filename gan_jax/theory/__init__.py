@@ -5,6 +5,7 @@ This room is the oracle: tests, plots and exercises compare with it.
 
 from .discriminators import optimal_discriminator, optimal_logit, value
 from .divergences import DIVERGENCES, Divergence, divergence, first_variation, variational_bound
+from .fits import Fit, best_gaussian, gaussian_fits
 from .games import (
     UPDATES,
     Game,
@@ -47,12 +48,14 @@ __all__ = [
     "UPDATES",
     "Descent",
     "Divergence",
+    "Fit",
     "Game",
     "Quadrature",
     "Rule",
     "Saddle",
     "Term",
     "Transport",
+    "best_gaussian",
     "bilinear",
     "consensus",
     "dirac_gan",
@@ -63,6 +66,7 @@ __all__ = [
     "field",
     "first_variation",
     "frechet_distance",
+    "gaussian_fits",
     "gaussian_kl",
     "gaussian_mmd",
     "gaussian_w1",
