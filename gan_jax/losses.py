@@ -2,6 +2,9 @@
 
 A logit is the discriminator's output before any sigmoid: `D(x) = sigmoid(logit)`. Writing every loss on logits
 through `softplus(a) = log(1 + e^a)` keeps value and gradient finite where `log(sigmoid(a))` is -inf.
+
+Under each loss stand its two terms, the logit a* that serves D best at the log ratio `u = log p - log p_g`, and what a
+step of G against a* descends; `theory.optimal_output` and `theory.driven_by` compute both.
 """
 
 from collections.abc import Callable
@@ -47,11 +50,12 @@ def _exp(x: Logits) -> Logits:
 
 minimax = Loss(_cross_entropy, lambda real, fake: -jnp.mean(softplus(fake)), "minimax", True)
 """The original game: `D: -E log D(x) - E log(1 - D(G(z)))`, `G: E log(1 - D(G(z)))`, which saturates: the gradient
-that reaches G at fake logit a is `-sigmoid(a)`, nothing when D is sure. Goodfellow et al. 2014, equation 1."""
+that reaches G at fake logit a is `-sigmoid(a)`, nothing when D is sure. Best logit `a* = u`; G descends `2 JSD`.
+Goodfellow et al. 2014, equation 1, proposition 1 and theorem 1."""
 
 nonsaturating = Loss(_cross_entropy, lambda real, fake: jnp.mean(softplus(-fake)), "non-saturating", True)
-"""`G: -E log D(G(z))`, D as in `minimax`; the gradient at fake logit a is `-(1 - sigmoid(a))`.
-Goodfellow et al. 2014, section 3."""
+"""`G: -E log D(G(z))`, D as in `minimax`; the gradient at fake logit a is `-(1 - sigmoid(a))`. Best logit `a* = u`;
+G descends `KL(p_g || p) - 2 JSD`. Goodfellow et al. 2014, section 3; Arjovsky and Bottou 2017, theorem 2.5."""
 
 least_squares = Loss(
     lambda real, fake: 0.5 * jnp.mean((real - 1) ** 2) + 0.5 * jnp.mean(fake**2),
@@ -59,29 +63,34 @@ least_squares = Loss(
     "least squares",
     True,
 )
-"""`D: E (D(x) - 1)^2 / 2 + E D(G(z))^2 / 2`, `G: E (D(G(z)) - 1)^2 / 2`; the logit itself is D's answer.
-Mao et al. 2017, equation 9."""
+"""`D: E (D(x) - 1)^2 / 2 + E D(G(z))^2 / 2`, `G: E (D(G(z)) - 1)^2 / 2`; the logit itself is D's answer, best
+`a* = p / (p + p_g)`. G descends `KL(p || (p + p_g) / 2) - Δ / 8`, `Δ = int (p - p_g)^2 / (p + p_g)`, which is Pearson's
+chi2 between p + p_g and 2 p_g; `Δ / 2` is what the objective is worth at D* with labels b - c = 1, b - a = 2.
+Mao et al. 2017, section 3.2.2 and equation 9; G's descent: `theory.least_squares_descent`."""
 
 wasserstein = Loss(
     lambda real, fake: jnp.mean(fake) - jnp.mean(real), lambda real, fake: -jnp.mean(fake), "Wasserstein"
 )
-"""`D: E D(G(z)) - E D(x)`, `G: -E D(G(z))`; the critic must be held Lipschitz by clipping or a penalty.
-Arjovsky et al. 2017, equations 2 and 3."""
+"""`D: E D(G(z)) - E D(x)`, `G: -E D(G(z))`; the critic must be held Lipschitz by clipping or a penalty: without a bound
+no answer is best. Held 1-Lipschitz, the best is `theory.kantorovich_potential`, and G descends `W_1(p, p_g)`.
+Arjovsky et al. 2017, equations 2 and 3, theorem 3."""
 
 hinge = Loss(
     lambda real, fake: jnp.mean(jax.nn.relu(1 - real)) + jnp.mean(jax.nn.relu(1 + fake)),
     lambda real, fake: -jnp.mean(fake),
     "hinge",
 )
-"""`D: E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))`, `G: -E D(G(z))`. Lim and Ye 2017; Miyato et al. 2018."""
+"""`D: E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))`, `G: -E D(G(z))`. Best answer `a* = sign(u)`, any from -1 to 1
+where u = 0; G descends `2 TV`, `TV = int |p - p_g| / 2`. Lim and Ye 2017; Miyato et al. 2018, equations 16 and 17."""
 
 relativistic = Loss(
     lambda real, fake: jnp.mean(softplus(fake - real)),
     lambda real, fake: jnp.mean(softplus(real - fake)),
     "relativistic pairing",
 )
-"""RpGAN: each real logit is paired with one fake logit, `D: E log(1 + e^(fake - real))`, G the reverse.
-Jolicoeur-Martineau 2019; Huang et al. 2024 (R3GAN), equation 2."""
+"""RpGAN: each real logit is paired with one fake logit, `D: E log(1 + e^(fake - real))`, G the reverse. Best logit
+`a* = u`, up to a constant; G descends `KL(p_g || p) - JSD(p x p_g, p_g x p)`, the second between pairs.
+Jolicoeur-Martineau 2019; Huang et al. 2024 (R3GAN), equation 2; both from the pair's posterior, `theory.driven_by`."""
 
 f_kl = Loss(
     lambda real, fake: -jnp.mean(real) + jnp.mean(_exp(fake - 1)),
@@ -89,15 +98,17 @@ f_kl = Loss(
     "f-GAN KL",
 )
 """`KL(p || p_g)`: output activation `T = v`, conjugate `f*(t) = e^(t - 1)` (above v = 31 continued by its tangent, to
-stay finite). D minimises `-E T(x) + E f*(T(G(z)))`, G minimises `-E f*(T(G(z)))`. Nowozin et al. 2016, tables 1, 2."""
+stay finite). D minimises `-E T(x) + E f*(T(G(z)))`, G minimises `-E f*(T(G(z)))`. Best output `a* = 1 + u`; G descends
+`KL(p || p_g)`. Nowozin et al. 2016, equation 4 and tables 1, 2."""
 
 f_reverse_kl = Loss(
     lambda real, fake: jnp.mean(_exp(-real)) + jnp.mean(fake) - 1,
     lambda real, fake: -jnp.mean(fake) + 1,
     "f-GAN reverse KL",
 )
-"""`KL(p_g || p)`: `T = -e^-v`, `f*(T) = v - 1` (below v = -30 the exponential is continued by its tangent).
-Nowozin et al. 2016, tables 1 and 2, with v's sign turned so that a larger v means more real."""
+"""`KL(p_g || p)`: `T = -e^-v`, so that a larger v means more real, `f*(T) = v - 1` (below v = -30 the exponential is
+continued by its tangent). Best output `a* = u`; G descends `KL(p_g || p)`.
+Nowozin et al. 2016, equation 4 and tables 1, 2."""
 
 f_jensen_shannon = Loss(
     lambda real, fake: _cross_entropy(real, fake) - 2 * jnp.log(2.0),
@@ -106,14 +117,15 @@ f_jensen_shannon = Loss(
     True,
 )
 """`2 JSD(p, p_g)`: `T = log 2 - log(1 + e^-v)`, `f*(T) = log(1 + e^v) - log 2`: `minimax` up to a constant.
-Nowozin et al. 2016, tables 1 and 2."""
+Best output `a* = u`; G descends `2 JSD`. Nowozin et al. 2016, equation 4 and tables 1, 2."""
 
 f_pearson = Loss(
     lambda real, fake: -jnp.mean(real) + jnp.mean(0.25 * fake**2 + fake),
     lambda real, fake: -jnp.mean(0.25 * fake**2 + fake),
     "f-GAN Pearson",
 )
-"""`chi2(p || p_g) = int (p - p_g)^2 / p_g`: `T = v`, `f*(t) = t^2 / 4 + t`. Nowozin et al. 2016, tables 1 and 2."""
+"""`chi2(p || p_g) = int (p - p_g)^2 / p_g`: `T = v`, `f*(t) = t^2 / 4 + t`.
+Best output `a* = 2 (e^u - 1)`; G descends `Pearson chi2`. Nowozin et al. 2016, equation 4 and tables 1, 2."""
 
 LOSSES: Menu[Loss] = Menu(
     "loss",

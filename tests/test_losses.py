@@ -1,6 +1,9 @@
 """losses against closed forms, quadrature, and finite differences; each property for every member of its menu."""
 
+import ast
+import inspect
 import math
+import re
 
 import jax
 import jax.numpy as jnp
@@ -223,6 +226,17 @@ def test_relativistic_pairs_look_at_differences_only():
         assert float(part(real + 3, fake + 3)) == pytest.approx(float(part(real, fake)), rel=1e-6)
         assert float(part(real, fake[::-1])) != pytest.approx(float(part(real, fake)), rel=1e-2)  # pairs, not means
     assert (jax.grad(loss.generator, argnums=0)(real, fake) > 0).all()  # G also pulls real logits down
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_documentation_names_what_theory_derives_and_its_source(name):
+    lines = ast.parse(inspect.getsource(losses)).body
+    at = next(i for i, line in enumerate(lines) if isinstance(line, ast.Assign) and line.targets[0].id == name)
+    text = " ".join(lines[at + 1].value.value.split())
+    assert re.search(r"(19|20)\d\d", text)
+    driven = "W_1(p, p_g)" if name == "wasserstein" else theory.driven_by(name).name
+    assert f"G descends `{driven}`" in text
+    assert name == "wasserstein" or "`a* = " in text
 
 
 # ---- penalties ----

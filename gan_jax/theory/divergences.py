@@ -188,7 +188,9 @@ game at D*; "total_variation" is `int |p - q| / 2`; "triangular" is `int (p - q)
 Pearson's chi2 between p + q and 2 q; "kl_to_mixture" is Lin's K (1991). Beyond the range of f' the conjugates go on by
 their formula, as in the paper: larger than the supremum over r >= 0, so `variational_bound` stays a bound.
 
-Source: Nowozin et al. 2016, tables 1 and 2 and the longer tables of its supplement.
+Source: Nowozin et al. 2016, tables 1 and 2 and the longer tables of its supplement. Its two families with a parameter,
+the weighted Jensen-Shannon and the alpha-divergences, are left out, being no single rows: alpha = -1, 0, 1/2, 1 and 2
+are, up to a factor, Neyman, reverse KL, squared Hellinger, KL and Pearson, and weight 1/2 is Jensen-Shannon.
 """
 
 

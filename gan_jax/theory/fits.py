@@ -122,7 +122,7 @@ def best_gaussian(kind: str, log_p: Values, grid: Quadrature) -> tuple[float, fl
         (mean, scale), in the units of x; to about 1e-6, but for "total_variation", whose kinks the grid feels, only to
         about a hundredth of the scale on 2,000 points.
 
-    Source: Bishop 2006, section 10.1.2 (moments, and which side covers); Nowozin et al. 2016, section 2.5, table 3.
+    Source: Bishop 2006, sections 10.1.2 and 10.7 (which way covers, and why moments); Nowozin et al. 2016, table 3.
 
     >>> from gan_jax.theory import quadrature
     >>> grid = quadrature((-14.0, 14.0), 400)

@@ -151,7 +151,7 @@ def optimal_output(loss: Loss | str, log_ratio: Ratios) -> Ratios:
     Raises:
         ValueError: the loss is Wasserstein's, which has none, or not one of `LOSSES`.
 
-    Source: Goodfellow et al. 2014, proposition 1; Mao et al. 2017, equation 5; Lim and Ye 2017, lemma 2;
+    Source: Goodfellow et al. 2014, proposition 1; Mao et al. 2017, section 3.2.2; Lim and Ye 2017;
     Nowozin et al. 2016, table 1; the others by setting the derivative of `p A(v) + q B(v)` in v to 0.
 
     >>> optimal_output("f_kl", np.array([-1.0, 0.0])).tolist()
@@ -203,7 +203,7 @@ def least_squares_descent(a: Number, b: Number, c: Number) -> Descent:
     D* is Pearson's chi2 (`least_squares_criterion`), it is not: there G draws its samples to where p = q, off the
     places where p is the larger.
 
-    Source: the optimum is Mao et al. 2017, equation 5; the sum from `dJ / dq = (D* - c)^2 / 2`.
+    Source: the optimum is Mao et al. 2017, section 3.2.2; the sum from `dJ / dq = (D* - c)^2 / 2`.
 
     >>> [term.weight for term in least_squares_descent(-1.0, 1.0, 0.0).terms]
     [2.0, -0.5]
@@ -234,7 +234,7 @@ def least_squares_criterion(
     Returns:
         A scalar.
 
-    Source: Mao et al. 2017, equations 5 to 8.
+    Source: Mao et al. 2017, section 3.2.2.
 
     >>> log_p, log_q = np.log([0.5, 0.5]), np.log([0.25, 0.75])
     >>> round(float(least_squares_criterion(log_p, log_q, np.ones(2))), 6)  # (1/16 / 0.75 + 1/16 / 1.25) / 2
