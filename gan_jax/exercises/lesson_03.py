@@ -708,7 +708,7 @@ QUIZ = (
         (
             Choice(
                 "The loss's value: it is 2 JSD - log 4.",
-                "that is V, the sum of both terms. G's own term alone is another number, as step 5 printed.",
+                "that is V, the sum of both terms. G's own term alone is another number, as step 4 printed.",
             ),
             Choice(
                 "The loss's gradient: it is the gradient of 2 JSD.",
@@ -778,7 +778,7 @@ QUIZ = (
             ),
             Choice(
                 "With fixed pairs there is no wall on the way; with all pairs, or without pairs, there is one.",
-                "the theorem is about fixed pairs. A smoother D lowers all three walls.",
+                "the theorem couples each fake with one real sample. A smooth D had next to no wall in any game.",
                 right=True,
             ),
             Choice(
