@@ -24,10 +24,15 @@ def f(x, y):
 """
 
 
+def _count(several) -> int:
+    """How many things a tuple, list or array holds; 0 when it is none of these."""
+    return len(several) if isinstance(several, (tuple, list)) or np.ndim(several) else 0
+
+
 def _two(pair, what: str):
     """Take two things apart, or raise `Wrong` with what there is instead."""
-    if isinstance(pair, (str, bytes, dict)) or not hasattr(pair, "__len__") or len(pair) != 2:
-        raise Wrong(f"{what} should be two, (for x, for y); yours is {type(pair).__name__}.")
+    if (count := _count(pair)) != 2:
+        raise Wrong(f"{what} should be two, (for x, for y); you return {count or 'no pair'}.")
     return pair
 
 
@@ -274,8 +279,8 @@ def make_step(loss):
 
 def _key_numbers(keys, what: str) -> list[tuple[int, ...]]:
     """The numbers behind each of three keys, or `Wrong`."""
-    if isinstance(keys, (str, bytes, dict)) or not hasattr(keys, "__len__") or len(keys) != 3:
-        raise Wrong(f"{what} should be three keys; yours is {type(keys).__name__}.")
+    if (count := _count(keys)) != 3:
+        raise Wrong(f"{what} should be three keys; you return {count or 'no tuple or array of keys'}.")
     for key in keys:
         if not (isinstance(key, jax.Array) and jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key)):
             raise Wrong(f"{what} should be keys, as `jax.random.split` returns; yours holds {type(key).__name__}.")
@@ -372,6 +377,10 @@ def step_keys(key, step):
             "def step_keys(key, step):\n    return jax.random.split(jax.random.key(np.random.randint(1 << 30)), 3)",
             "the second time",
         ),
+        Tempting(
+            "def step_keys(key, step):\n    return jax.random.split(jax.random.fold_in(key, step))", "you return 2"
+        ),
+        Tempting("def step_keys(key, step):\n    return jax.random.fold_in(key, step)", "three keys"),
         Tempting(
             "def step_keys(key, step):\n    return jax.random.normal(jax.random.fold_in(key, step), (3,))",
             "should be keys",
@@ -850,6 +859,10 @@ def safe_norm(v):
         """
 def safe_norm(v):
     return jnp.sqrt(jnp.sum(v**2, axis=1) + 1e-20)
+""",
+        """
+def safe_norm(v):
+    return optax.safe_norm(v, 1e-9, axis=1)
 """,
     ),
     tempting=(
