@@ -364,7 +364,7 @@ function createView(driver, model, el) {
     },
     update(state) {
       const kind = state.notice?.kind ?? "plain";
-      if (picture) settle(picture.values);
+      if (picture) settle(state.picture.values); // the newest, which may not be painted yet
       write(statusText, state.notice?.text ?? "");
       if (status.dataset.kind !== kind) {
         status.dataset.kind = kind;
@@ -844,7 +844,9 @@ function drawPanel(canvas, panel, palette, place, memory) {
   if (!onlyBars && panel.y[0] < 0 && panel.y[1] > 0) canvasLine(box.left, ground, box.right, ground);
   context.fillStyle = palette.ink;
   pen.font(FONT);
-  pen.write(panel.x_label, (box.left + box.right) / 2, height - 9, 0.5);
+  const below = pen.shorten(panel.x_label, width - 4);
+  const half = pen.measure(below) / 2;
+  pen.write(below, Math.min(Math.max((box.left + box.right) / 2, half + 2), width - half - 2), height - 9, 0.5);
   pen.write(panel.y_label, 2, 10);
   pen.write(panel.right_label, width - 2, 10, 1);
 

@@ -328,7 +328,9 @@ def shown(value: Any) -> str:
     value = float(value)
     if not np.isfinite(value):
         return "not a number" if np.isnan(value) else "∞" if value > 0 else "−∞"
-    text = f"{value:.4g}" if value and not 1e-4 <= abs(value) < 1e5 else f"{value:#.4g}".rstrip(".")
+    large = abs(value) >= 999.95
+    form = ".4g" if value and not 1e-4 <= abs(value) < 1e5 else ",.0f" if large else "#.4g"
+    text = format(value, form)
     return text.replace("e+0", "e+").replace("e-0", "e-").replace("-", "−")
 
 

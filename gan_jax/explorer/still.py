@@ -65,11 +65,11 @@ def still(scene: Scene, controls: Sequence[Control] = (), values: Mapping[str, V
     check_scene(scene, controls)
     settings = _settings(scene, controls, values or {})
     columns = max(min(len(scene.panels), 3), 1)
-    rows = -(-len(scene.panels) // columns)
+    rows = max(-(-len(scene.panels) // columns), 1)
     width = PANEL[0] * columns if columns > 1 else ALONE
     lines = textwrap.wrap(settings, round(13 * width))
     foot, head = _foot_height(scene.numbers, width), 0.06 + 0.2 * len(lines)
-    height = max(PANEL[1] * rows, *(0.32 * len(mark.names) + 0.8 for panel in scene.panels for mark in panel.marks
+    height = max(PANEL[1] * rows if scene.panels else 0.1, *(0.32 * len(mark.names) + 0.8 for panel in scene.panels for mark in panel.marks
                                     if isinstance(mark, Bars)), 0.0)  # fmt: skip
     with matplotlib.rc_context(STYLE):
         picture = Picture(figsize=(width, height + foot + head))
@@ -100,13 +100,13 @@ def _settings(scene: Scene, controls: Sequence[Control], values: Mapping[str, Va
         if control.name not in scene.hidden:
             words = control.options[str(value)] if isinstance(control, Choice) else f"{value:.4g}".replace("-", "−")
             said.append(f"{control.label}: {words}")
-    return "  ·  ".join(said)
+    return "\u00a0\u00a0· ".join(said)  # no line begins with a dot
 
 
-def _typeset(text: str) -> str:
+def _typeset(text: str, weight: str = "rm") -> str:
     """Set indices low, as in p_g, for Matplotlib; a name such as lr_g, of more than one letter, is left alone."""
     pattern = r"(?<![^\W])(d?[^\W\d_])_(?:([^\W\d_]|\d+)(?!\w)|\{([^}]*)\})"
-    return re.sub(pattern, lambda m: rf"{m[1]}$_{{\mathrm{{{m[2] or m[3]}}}}}$", text.replace("$", r"\$"))
+    return re.sub(pattern, lambda m: rf"{m[1]}$_{{\math{weight}{{{m[2] or m[3]}}}}}$", text.replace("$", r"\$"))
 
 
 # ---- numbers under the panels ----
@@ -180,7 +180,7 @@ class _Drawn:
                     np.array([[(box.left + box.right) / 2, box.top if above else box.bottom]]),
                     (f"{text} {'↑' if above else '↓'}"),
                 )
-            artist = self._text(_typeset(text), colour)
+            artist = self._text(_typeset(text, "bf"), colour)
             width = artist.get_window_extent(figure.canvas.get_renderer()).width * scale  # type: ignore[attr-defined]
             labels.append(Label(float(width), own, cast(Any, kind), gap))
             texts.append(artist)
@@ -223,7 +223,7 @@ def _draw_panel(axes: Axes, panel: Panel) -> _Drawn:
         axes.annotate(_typeset(text), (x, 1), xycoords="axes fraction", xytext=(outside, 7), fontsize=9.5,
                       textcoords="offset points", ha=side, color="#333333")  # fmt: skip
     if panel.title:
-        axes.set_title(_typeset(panel.title), pad=24 if panel.y_label or panel.right_label else 8, x=0, ha="left")
+        axes.set_title(_typeset(panel.title, "bf"), pad=24 if panel.y_label or panel.right_label else 8, x=0, ha="left")
     if panel.right:
         drawn.second.set_ylim(panel.right)
         drawn.second.tick_params(axis="y", length=0)
@@ -237,13 +237,18 @@ def _draw_panel(axes: Axes, panel: Panel) -> _Drawn:
 
 def _curve(drawn: _Drawn, mark: Curve) -> None:
     axes, found, colour = drawn.second if mark.right else drawn.axes, arrays(mark), COLOURS[mark.colour]
-    low, high = axes.get_ylim()
-    y = np.nan_to_num(found["y"], nan=np.nan, posinf=high + 9 * (high - low), neginf=low - 9 * (high - low))
-    x = np.where(np.isfinite(found["x"]), found["x"], np.nan)
+    x = _near(np.where(np.isfinite(found["x"]), found["x"], np.nan), axes.get_xlim())
+    y = _near(found["y"], axes.get_ylim())
     axes.plot(x, y, color=colour, linestyle=(0, (4, 3)) if mark.dashed else "-", linewidth=1.5 if mark.dashed else 1.9)
     if mark.fill:
         axes.fill_between(x, 0, y, color=colour, alpha=0.17, linewidth=0)
     drawn.name(mark.name, mark.colour, "heap" if mark.fill else "line", np.stack([x, y], axis=1), axes)
+
+
+def _near(values: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
+    """Bring what is far outside the panel nearer: a dashed line as long as 1e300 would never be finished."""
+    low, high = ends
+    return np.clip(values, low - 9 * (high - low), high + 9 * (high - low))
 
 
 def _level(drawn: _Drawn, mark: Level) -> None:
@@ -282,6 +287,10 @@ def _arrows(drawn: _Drawn, mark: Arrows) -> None:
     starts = np.stack([found["x"], found["y"]], axis=1)
     ends = starts + np.stack([found["dx"], found["dy"]], axis=1)
     known = np.isfinite(starts).all(axis=1) & np.isfinite(ends).all(axis=1)
+    starts, ends = (
+        np.stack([_near(at[:, 0], drawn.axes.get_xlim()), _near(at[:, 1], drawn.axes.get_ylim())], axis=1)
+        for at in (starts, ends)
+    )
     arrow = {"arrowstyle": "-|>", "color": COLOURS[mark.colour], "linewidth": 1.3, "shrinkA": 0, "shrinkB": 0,
              "mutation_scale": 9}  # fmt: skip
     for start, end in zip(starts[known], ends[known], strict=True):
@@ -318,6 +327,7 @@ def _motion(drawn: _Drawn, mark: Motion) -> None:
     found, axes = arrays(mark), drawn.axes
     if not found["x"].size:
         return
+    found = {"x": _near(found["x"], axes.get_xlim()), "y": _near(found["y"], axes.get_ylim())}
     for i in range(found["x"].shape[1]):
         role = "accent" if i == mark.chosen else mark.colour
         x, y = found["x"][:, i], found["y"][:, i]

@@ -40,7 +40,8 @@ class Explorer(anywidget.AnyWidget):
     def __init__(self, answer: Answer, controls: Sequence[Control], title: str = ""):
         self._lock, self._respond, self._title = threading.RLock(), answer, title
         self._controls = {control.name: control for control in controls}
-        self._values: dict[str, Value] = {control.name: control.value for control in controls}
+        self._first: dict[str, Value] = {control.name: control.place(control.value) for control in controls}
+        self._values = dict(self._first)
         self._scene = self._ask(self._values)
         setup = {"title": title, "controls": [_describe(control) for control in controls]}
         super().__init__(setup=setup, picture=encode(self._scene, self._values, 1))
@@ -68,7 +69,7 @@ class Explorer(anywidget.AnyWidget):
 
     def reset(self) -> None:
         """Put every control where it stood at first."""
-        self._move({name: control.value for name, control in self._controls.items()})
+        self._move(self._first)
 
     def _move(self, changes: Mapping[str, Any], request: Any = None) -> None:
         """Answer new values, or raise and leave all as it was."""
@@ -97,7 +98,7 @@ class Explorer(anywidget.AnyWidget):
                 if kind == "hello":
                     self.send({"type": "here", "request": request})
                 elif kind == "reset":
-                    self._move({name: control.value for name, control in self._controls.items()}, request)
+                    self._move(self._first, request)
                 elif kind == "set" and isinstance(message.get("values"), dict):
                     self._move(message["values"], request)
                 else:
