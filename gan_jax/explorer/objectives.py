@@ -264,8 +264,8 @@ def _scene(loss: str, distance: float, paths: np.ndarray) -> Panel:
         Motion(paths[:, [list(LOSSES).index(name) for name in racers]], np.tile(lanes, (len(paths), 1)),
                [LOSSES[name].name for name in racers], "quiet", racers.index(loss)),
     ]  # fmt: skip
-    return Panel(marks, (-3, 9), (0, 1.2), "A fake sample's way, with D always at its best",
-                 "x (a unit of time: 100 steps at learning rate 0.01)", "density")  # fmt: skip
+    return Panel(marks, (-3, 9), (0, 1.2), "A fake's way, with D at its best",
+                 "x (unit of time: 100 steps at rate 0.01)", "density")  # fmt: skip
 
 
 def _bell(x: Line) -> Line:
@@ -392,7 +392,7 @@ def _on_the_motion(loss: str, distance: float) -> str:
         return "A sample far from the data hardly moves, for the same reason."
     if loss in ("nonsaturating", "relativistic", "f_reverse_kl"):
         return (
-            "The steeper D, the faster the sample: it sets off at about its distance."
+            "The steeper D, the faster the sample: it sets off with a speed of about its distance."
             if far
             else "Close by, it slows down."
         )
