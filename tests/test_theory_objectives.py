@@ -119,6 +119,18 @@ def test_outputs_refuse_what_has_none():
         theory.numerical_output(flat, two_modes(X), bell(X, THETA), GRID.weights)
 
 
+def test_closed_forms_far_out_are_finite_or_infinite_but_never_undefined():
+    u = np.array([-1000.0, -400.0, 400.0, 1000.0])
+    for name in NAMES:
+        for values in (theory.optimal_output(name, u), theory.driven_by(name).per_sample(u)):
+            assert not np.isnan(values).any(), name
+            assert (values[1:] >= values[:-1]).all() or (values[1:] <= values[:-1]).all(), name
+    for kind in theory.DIVERGENCES:
+        values = theory.first_variation(kind, u)
+        assert not np.isnan(values).any()
+        assert (values[1:] <= values[:-1]).all(), kind
+
+
 # ---- what G descends ----
 
 

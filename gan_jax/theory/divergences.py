@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import Menu
-from .grids import Ratios, Scalar, Values, _arrays, _namespace, _softplus, _times
+from .grids import Ratios, Scalar, Values, _arrays, _exp, _expm1, _namespace, _sigmoid, _softplus, _times
 
 
 class Divergence(NamedTuple):
@@ -33,18 +33,6 @@ class Divergence(NamedTuple):
         """The convex function f itself, at ratios p / q > 0."""
         xp, (ratio,) = _arrays(ratio)
         return self.perspective(ratio, xp.ones_like(ratio), xp.log(ratio))
-
-
-def _exp(x):
-    return _namespace(x).exp(x)
-
-
-def _expm1(x):
-    return _namespace(x).expm1(x)
-
-
-def _sigmoid(x):
-    return _exp(-_softplus(-x))
 
 
 def _itself(v):
@@ -241,8 +229,8 @@ def variational_bound(kind: str, t: Values, log_p: Values, log_q: Values, weight
 def first_variation(kind: str, log_ratio: Ratios) -> Ratios:
     """What one sample at x pays in `D_f(p || q)`: `f(r) - r f'(r) = -f*(f'(r))`, with r = p / q = e^u.
 
-    It is the derivative of the divergence when q gains a little mass at x: `dD_f / dq(x)`. So it is also what a
-    generator that descends D_f wants small where it puts its samples.
+    It is the derivative of the divergence when q gains a little mass at x: `dD_f / dq(x)`. A generator that descends
+    D_f moves its samples to where it is smaller.
 
     Args:
         kind: name in `DIVERGENCES`.
@@ -257,5 +245,4 @@ def first_variation(kind: str, log_ratio: Ratios) -> Ratios:
     [-1.0, -2.0]
     """
     _, (u,) = _arrays(log_ratio)
-    with np.errstate(over="ignore"):  # infinite where a sample pays without bound
-        return DIVERGENCES[kind].variation(u)
+    return DIVERGENCES[kind].variation(u)

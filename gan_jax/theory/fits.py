@@ -60,7 +60,7 @@ def gaussian_fits(kind: str, log_p: Values, grid: Quadrature) -> list[Fit]:
 
     Raises:
         ValueError: the grid is not of the line, p has less than 0.999 or more than 1.001 of its mass on it, or
-            no fit lies on it.
+            the best fit does not lie on it.
 
     >>> from gan_jax.theory import quadrature
     >>> grid = quadrature((-10.0, 10.0), 400)
@@ -91,20 +91,29 @@ def gaussian_fits(kind: str, log_p: Values, grid: Quadrature) -> list[Fit]:
         with np.errstate(over="ignore", invalid="ignore"):
             pays = np.where(q > 0, grid.weights * q * row.variation(u), 0.0)
             total = np.sum(grid.weights * row.perspective(p, q, u))
-        return total, np.array([np.sum(pays * z) / scale, np.sum(pays * (z**2 - 1))])
+            gradient = np.array([np.sum(pays * z) / scale, np.sum(pays * (z**2 - 1))])
+        if abs(total) + np.sum(abs(gradient)) < 1e100:
+            return total, gradient
+        return math.inf, np.zeros(2)
 
     fits: list[Fit] = []
+    beyond = math.inf  # the least that the edge of the grid has stopped short of its minimum
     for mean, scale in _starts(x, p):
         start = [mean + 0.01 * scale, math.log(scale)]  # off an axis of symmetry, on which a saddle would hold it
-        found = minimize(objective, start, jac=True, method="BFGS", options={"gtol": 1e-9})
+        with np.errstate(invalid="ignore"):  # inf - inf in a line search that meets the edge
+            found = minimize(objective, start, jac=True, method="BFGS", options={"gtol": 1e-9})
         if np.max(abs(found.jac)) > 1e-6:  # kinks, as of total variation, stop BFGS early
             options = {"xatol": 1e-7, "fatol": 1e-13}
             found = minimize(lambda theta: objective(theta)[0], found.x, method="Nelder-Mead", options=options)
+        if not math.isfinite(found.fun):
+            continue
         fit = Fit(float(found.x[0]), math.exp(found.x[1]), float(found.fun))
         known = any(abs(fit.mean - old.mean) + abs(fit.scale - old.scale) < 0.02 * fit.scale for old in fits)
-        if fits_on_grid(fit.mean, 1.01 * fit.scale) and not known:  # not one that the edge has stopped
+        if not fits_on_grid(fit.mean, 1.01 * fit.scale):
+            beyond = min(beyond, fit.divergence)
+        elif not known:
             fits.append(fit)
-    if not fits:
+    if beyond < min((fit.divergence for fit in fits), default=math.inf) or not fits:
         raise ValueError(f"no Gaussian of least {row.name} lies on this grid: widen its bounds")
     return sorted(fits, key=lambda fit: (round(fit.divergence, 9), fit.mean))
 
@@ -113,8 +122,8 @@ def best_gaussian(kind: str, log_p: Values, grid: Quadrature) -> tuple[float, fl
     """The Gaussian q that minimises `D_f(p || q)`: what one bell of a generator becomes in a game played perfectly.
 
     For "kl" it has the target's own mean and standard deviation (mass-covering). "reverse_kl" and "neyman" punish q
-    for mass where p has none; far from modes apart they choose one and leave the others (mode-seeking), and then every
-    mode is a local optimum: this is the best of them, the leftmost among equals. `gaussian_fits` lists them all.
+    for mass where p has none; once the modes lie far apart they take one and leave the others (mode-seeking), and then
+    every mode is a local optimum: this is the best of them, the leftmost among equals. `gaussian_fits` lists them all.
 
     Args and errors as in `gaussian_fits`.
 

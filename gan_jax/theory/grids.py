@@ -79,6 +79,20 @@ def _softplus(x: Any) -> Any:
         return _namespace(x).logaddexp(0.0, x)
 
 
+def _exp(x: Any) -> Any:
+    with np.errstate(over="ignore"):  # infinity is the answer
+        return _namespace(x).exp(x)
+
+
+def _expm1(x: Any) -> Any:
+    with np.errstate(over="ignore"):
+        return _namespace(x).expm1(x)
+
+
+def _sigmoid(x: Any) -> Any:
+    return _exp(-_softplus(-x))
+
+
 def _times(weight: Any, value: Any) -> Any:
     """A product in which nothing weighs nothing: `0 * inf = 0`, as `0 log 0 = 0` in an integral."""
     return _namespace(weight).where(weight > 0, weight * value, 0.0)

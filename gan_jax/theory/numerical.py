@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from ..losses import LOSSES, Loss
 from .grids import Values
 
-FARTHEST = 45.0
+_FARTHEST = 45.0
 """Outputs are sought as v = sinh(s), |s| at most this: up to 1e19, finely near 0."""
 
 
@@ -42,8 +42,9 @@ def numerical_output(loss: Loss | str, log_p: Values, log_q: Values, weights: Va
         differences of outputs matter (`relativistic`), the free constant makes their mean under (p + q) / 2 zero.
 
     Raises:
-        ValueError: the loss looks at more than one pair at once (a mean over the batch), pairs meet on more than 2,000
-            points, or Newton's method does not settle.
+        ValueError: the loss is no mean over pairs of a real and a fake logit (it compares with a mean over the batch,
+            say). For losses of pairs also: more than 2,000 points, or no finite best output, as where just one density
+            is 0 or h is not convex.
 
     >>> u = np.array([-1.0, 0.0, 3.0])
     >>> numerical_output("least_squares", u, np.zeros(3), np.ones(3)).round(6).tolist()  # sigmoid(u)
@@ -56,7 +57,8 @@ def numerical_output(loss: Loss | str, log_p: Values, log_q: Values, weights: Va
         shares = np.exp(log_p - total), np.exp(log_q - total)  # p / (p + q), q / (p + q), each to full precision
     with _float64():
         if not _is_mean_of_pairs(part):
-            raise ValueError("this loss looks at more than one pair of samples at once; its optimum is not a function")
+            raise ValueError("this loss looks at more than one pair of logits at once, so its optimum depends on the "
+                             "batch; expected a mean of terms of one real and one fake logit")  # fmt: skip
         if _is_separable(part):
             return np.asarray(_pointwise(part, *map(jnp.asarray, shares)))
         if len(weights) > 2000:
@@ -109,12 +111,12 @@ def _pointwise(part, share_p: Array, share_q: Array) -> Array:
             right = go_right(jax.vmap(slope)(middle, share_p, share_q))
             return jnp.where(right, middle, low), jnp.where(right, high, middle)
 
-        ends = jnp.full_like(share_p, -FARTHEST), jnp.full_like(share_p, FARTHEST)
+        ends = jnp.full_like(share_p, -_FARTHEST), jnp.full_like(share_p, _FARTHEST)
         return jax.lax.fori_loop(0, 64, halve, ends)[0]
 
     # the minimisers are all from the end of falling to the start of rising: take the one nearest 0
     s = jnp.clip(0.0, edge(lambda slope: slope < 0), edge(lambda slope: slope <= 0))
-    v = jnp.where(abs(s) > FARTHEST - 1e-6, jnp.sign(s) * jnp.inf, jnp.sinh(s))
+    v = jnp.where(abs(s) > _FARTHEST - 1e-6, jnp.sign(s) * jnp.inf, jnp.sinh(s))
     return jnp.where(jnp.isnan(share_p), jnp.nan, v)
 
 
@@ -151,4 +153,5 @@ def _pairing(part, shares, mass_p: np.ndarray, mass_q: np.ndarray) -> np.ndarray
             found = np.full(len(there), np.nan)
             found[there] = v - mean @ v if only_differences else v
             return found
-    raise ValueError("Newton's method did not settle on a best output: is L_D bounded below, and convex?")
+    raise ValueError("Newton's method did not settle: L_D must be smooth and convex in the outputs of a pair, and both "
+                     "densities above 0 (or both 0) at each point")  # fmt: skip

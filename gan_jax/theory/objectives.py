@@ -4,14 +4,13 @@ Throughout, u = log p - log q is the log ratio of the real and the generated den
 calls the logit. The closed forms are one row a loss; `numerical_output` finds the first of them without knowing them.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import numpy as np
-
 from ..losses import LOSSES, Loss
 from .divergences import divergence
-from .grids import Number, Ratios, Scalar, Values, _arrays, _namespace, _softplus, _times
+from .grids import Number, Ratios, Scalar, Values, _arrays, _exp, _expm1, _namespace, _sigmoid, _softplus, _times
 
 
 class Term(NamedTuple):
@@ -33,7 +32,7 @@ class Descent(NamedTuple):
 
     Attributes:
         terms: weighted divergences; the gradient of their sum along q is the gradient of `E_q per_sample(u)` with u
-            held fixed, as it is while G takes its step.
+            held fixed, as it is while G takes its step (`E_p E_q per_sample(u, real)` for pairs).
         name: the sum in words; p_g stands for q.
         output: D's best output as a function of u.
         per_sample: what G pays at D* for one sample with log ratio u: `per_sample(u, real)`, where `real` is the log
@@ -56,14 +55,6 @@ def _term(term: Term, log_p: Values, log_q: Values, weights: Values) -> Scalar:
     xp, (log_p, log_q, weights) = _arrays(log_p, log_q, weights)
     first = log_p[:, None] + log_q[None, :]
     return divergence(term.kind, first.ravel(), first.T.ravel(), xp.outer(weights, weights).ravel())
-
-
-def _exp(u):
-    return _namespace(u).exp(u)
-
-
-def _sigmoid(u):
-    return _exp(-_softplus(-u))
 
 
 def _ratio_itself(u):
@@ -100,12 +91,12 @@ _ROWS: Mapping[str, Descent] = {
     ),
     "f_kl": Descent((Term(1.0, "kl"),), "KL(p || p_g)", lambda u: 1 + u, lambda u, real=0.0: -_exp(u)),
     "f_reverse_kl": Descent((Term(1.0, "reverse_kl"),), "KL(p_g || p)", _ratio_itself, lambda u, real=0.0: 1 - u),
-    "f_jensen_shannon": Descent(_TWO_JSD, "2 JSD", _ratio_itself, lambda u, real=0.0: np.log(2.0) - _softplus(u)),
+    "f_jensen_shannon": Descent(_TWO_JSD, "2 JSD", _ratio_itself, lambda u, real=0.0: math.log(2) - _softplus(u)),
     "f_pearson": Descent(
         (Term(1.0, "pearson"),),
         "Pearson chi2",
-        lambda u: 2 * _namespace(u).expm1(u),
-        lambda u, real=0.0: -_namespace(u).expm1(2 * u),
+        lambda u: 2 * _expm1(u),
+        lambda u, real=0.0: -_expm1(2 * u),
     ),
 }
 
@@ -154,12 +145,12 @@ def optimal_output(loss: Loss | str, log_ratio: Ratios) -> Ratios:
     Source: Goodfellow et al. 2014, proposition 1; Mao et al. 2017, section 3.2.2; Lim and Ye 2017;
     Nowozin et al. 2016, table 1; the others by setting the derivative of `p A(v) + q B(v)` in v to 0.
 
+    >>> import numpy as np
     >>> optimal_output("f_kl", np.array([-1.0, 0.0])).tolist()
     [0.0, 1.0]
     """
     _, (u,) = _arrays(log_ratio)
-    with np.errstate(over="ignore"):
-        return _row(loss).output(u)
+    return _row(loss).output(u)
 
 
 def driven_by(loss: Loss | str) -> Descent:
@@ -180,7 +171,7 @@ def driven_by(loss: Loss | str) -> Descent:
     Notes:
         minimax, the f-GANs and hinge: G's term is D's own with its sign turned, so the sum is also `-min L_D` up to a
         constant. For nonsaturating, least_squares and relativistic only the gradients agree: G's loss at D* is
-        another number than the sum, and its own minimum over q says nothing about a step.
+        another number than the sum, and where it is least is another question.
         least_squares here has the labels of `losses` (0, 1 and 1 for G); `Δ = int (p - q)^2 / (p + q)`.
         relativistic: L_D at D* is `log 2 - JSD(p x q, q x p)`.
 
@@ -236,6 +227,7 @@ def least_squares_criterion(
 
     Source: Mao et al. 2017, section 3.2.2.
 
+    >>> import numpy as np
     >>> log_p, log_q = np.log([0.5, 0.5]), np.log([0.25, 0.75])
     >>> round(float(least_squares_criterion(log_p, log_q, np.ones(2))), 6)  # (1/16 / 0.75 + 1/16 / 1.25) / 2
     0.066667

@@ -131,10 +131,8 @@ def kantorovich(
 ) -> Transport:
     """Carry histogram a into histogram b at least cost, by linear programming, primal and dual.
 
-    | | |
-    |---|---|
-    | primal | least `sum_ij plan_ij cost_ij`, with `plan >= 0`, row sums a, column sums b |
-    | dual | most `a . phi + b . psi`, with `phi_i + psi_j <= cost_ij` |
+    Primal: the least `sum_ij plan_ij cost_ij` with `plan >= 0`, row sums a and column sums b. Dual: the most
+    `a . phi + b . psi` with `phi_i + psi_j <= cost_ij`.
 
     Both have the same value, and `plan_ij > 0` only where `phi_i + psi_j = cost_ij`. When the cost is the distance of
     bins on one grid, `psi = -phi` and phi is 1-Lipschitz: the critic of a Wasserstein GAN.
