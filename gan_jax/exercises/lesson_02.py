@@ -148,25 +148,21 @@ PAYOFF = np.array([[3.0, -1.0, 2.0], [0.0, 1.0, -2.0]])
 
 
 def _orders(payoff):
-    return payoff.min(axis=1).max(), payoff.max(axis=0).min()
+    return payoff.min(axis=0).max(), payoff.max(axis=1).min()
 
 
 def check_order_of_play(order_of_play):
     d_first, g_first = _orders(PAYOFF)
     mistakes = [
         ((g_first, d_first), "They are the wrong way round: first the value when D moves first, then when G does."),
-        (_orders(PAYOFF.T), "The axes are swapped: a row is an answer of D, a column one of G."),
+        (_orders(PAYOFF.T), "The axes are swapped: a row is a move of G, a column one of D."),
         (
-            (PAYOFF.max(axis=0).min(), PAYOFF.min(axis=1).max()),
-            "They are the wrong way round: first the value when D moves first, then when G does.",
-        ),
-        (
-            (PAYOFF.max(axis=1).min(), PAYOFF.min(axis=0).max()),
+            _orders(PAYOFF.T)[::-1],
             "The roles are swapped: the payoff is what D wins, so D maximises it and G minimises it.",
         ),
         ((PAYOFF.max(), PAYOFF.min()), "Nobody replies here: whoever moves second answers the move it sees."),
         ((PAYOFF.mean(), PAYOFF.mean()), "This is what two players get who choose blindly."),
-        ((d_first, d_first), "The order matters here: with D first it is -1; with G first it is larger."),
+        ((d_first, d_first), "The order matters here: with D first it is 0; with G first it is larger."),
         ((g_first, g_first), "The order matters here: with G first it is 1; with D first it is smaller."),
     ]
     found = to_array(order_of_play(PAYOFF), "the pair (D first, G first)", (2,))
@@ -184,7 +180,7 @@ order_of_play = Exercise(
     goal="Find what D wins when D must move first, and when G must. Each plays as well as it can.",
     stub='''
 def order_of_play(payoff):
-    """payoff[i, j] is what D wins with its answer i against G's answer j; shape (m, n).
+    """payoff[i, j] is what D wins with its move j against G's move i; shape (moves of G, moves of D).
 
     Return (value when D moves first, value when G moves first).
     np.array([[1.0, -1.0], [-1.0, 1.0]]) gives (-1, 1).
@@ -192,42 +188,47 @@ def order_of_play(payoff):
     return ...
 ''',
     hints=(
-        "If D moves first, G sees D's row and picks the entry of it that is worst for D. What row does D then choose?",
-        "D first: max over i of min over j of payoff[i, j]. G first: min over j of max over i.",
-        "    worst_of_row = smallest entry of each row\n"
-        "    d_first = largest of worst_of_row\n"
-        "    best_of_column = largest entry of each column\n"
-        "    g_first = smallest of best_of_column\n"
+        "If D moves first, G sees D's column and picks the entry that is worst for D. Which column is safest?",
+        "D first: max over j of min over i of payoff[i, j]. G first: min over i of max over j.",
+        "    worst_of_column = smallest entry of each column\n"
+        "    d_first = largest of worst_of_column\n"
+        "    best_of_row = largest entry of each row\n"
+        "    g_first = smallest of best_of_row\n"
         "    return d_first, g_first",
     ),
     solution="""
 def order_of_play(payoff):
-    d_first = payoff.min(axis=1).max()
-    g_first = payoff.max(axis=0).min()
+    d_first = payoff.min(axis=0).max()
+    g_first = payoff.max(axis=1).min()
     return d_first, g_first
 """,
     check=check_order_of_play,
     also_right=(
         """
 def order_of_play(payoff):
-    d_first = max(min(row) for row in payoff.tolist())
-    g_first = min(max(column) for column in payoff.T.tolist())
+    d_first = max(min(column) for column in payoff.T.tolist())
+    g_first = min(max(row) for row in payoff.tolist())
     return [d_first, g_first]
 """,
         """
 @jax.jit
 def order_of_play(payoff):
-    return jnp.stack([jnp.max(jnp.min(payoff, 1)), jnp.min(jnp.max(payoff, 0))])
+    return jnp.stack([jnp.max(jnp.min(payoff, 0)), jnp.min(jnp.max(payoff, 1))])
+""",
+        """
+def order_of_play(payoff):
+    found = theory.saddle(payoff)
+    return found.max_min, found.min_max
 """,
     ),
     tempting=(
         Tempting(
-            "def order_of_play(payoff):\n    return payoff.max(axis=0).min(), payoff.min(axis=1).max()",
+            "def order_of_play(payoff):\n    return payoff.max(axis=1).min(), payoff.min(axis=0).max()",
             "wrong way round",
         ),
-        Tempting("def order_of_play(payoff):\n    return payoff.min(axis=0).max(), payoff.max(axis=1).min()", "axes"),
+        Tempting("def order_of_play(payoff):\n    return payoff.min(axis=1).max(), payoff.max(axis=0).min()", "axes"),
         Tempting(
-            "def order_of_play(payoff):\n    return payoff.max(axis=1).min(), payoff.min(axis=0).max()",
+            "def order_of_play(payoff):\n    return payoff.max(axis=0).min(), payoff.min(axis=1).max()",
             "roles are swapped",
         ),
         Tempting("def order_of_play(payoff):\n    return payoff.max(), payoff.min()", "Nobody replies"),
@@ -874,8 +875,8 @@ sixty_nine = Question(
             "that is one term. For the sum chance is 2 log 2 = 1.386; 0.69 is far better than chance.",
         ),
         Choice(
-            "D tells many fakes from real samples: JSD(p, p_g) is at least 0.35.",
-            "V = -0.69 is at most -log 4 + 2 JSD, so JSD is at least (1.386 - 0.69) / 2.",
+            "D tells many fakes from real samples: JSD(p, p_g) is about 0.35 or more.",
+            "V = -0.69 is at most -log 4 + 2 JSD, so JSD is at least (1.386 - 0.69) / 2 = 0.348.",
             True,
         ),
         Choice("G is perfect.", "then no D could get below 1.386 in the long run."),
