@@ -470,6 +470,7 @@ const minus = (text) => text.replace("-", "−").replace("e-", "e−");
 function createSlider(control, send, listen) {
   const scale = scaleOf(control);
   const slider = element("input", { type: "range", min: "0", max: String(scale.count), step: "1", id: unique(control.name) });
+  slider.setAttribute("aria-label", control.label);
   const output = element("output", { class: "gan-explorer-value", htmlFor: slider.id });
   const node = element(
     "div",
@@ -511,6 +512,7 @@ function createSlider(control, send, listen) {
 function createChoice(control, send, listen) {
   const options = control.options.map(([value, label]) => element("option", { value }, label));
   const select = element("select", { id: unique(control.name) }, ...options);
+  select.setAttribute("aria-label", control.label);
   const label = typeset(element("label", { htmlFor: select.id }), control.label);
   const node = element("div", { class: "gan-explorer-control gan-explorer-choice" }, label, select);
   node.dataset.name = control.name;

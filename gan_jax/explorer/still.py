@@ -69,8 +69,8 @@ def still(scene: Scene, controls: Sequence[Control] = (), values: Mapping[str, V
     width = PANEL[0] * columns if columns > 1 else ALONE
     lines = textwrap.wrap(settings, round(13 * width))
     foot, head = _foot_height(scene.numbers, width), 0.06 + 0.2 * len(lines)
-    height = max(PANEL[1] * rows if scene.panels else 0.1, *(0.32 * len(mark.names) + 0.8 for panel in scene.panels for mark in panel.marks
-                                    if isinstance(mark, Bars)), 0.0)  # fmt: skip
+    bars = [len(mark.names) for panel in scene.panels for mark in panel.marks if isinstance(mark, Bars)]
+    height = max(PANEL[1] * rows if scene.panels else 0.1, 0.32 * max(bars, default=0) + 0.8 * bool(bars))
     with matplotlib.rc_context(STYLE):
         picture = Picture(figsize=(width, height + foot + head))
         FigureCanvasAgg(picture)
