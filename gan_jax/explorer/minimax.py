@@ -85,6 +85,10 @@ REACH, WIDEST = 7.0, 3.0
 """Half the picture's width, and the largest standard deviation of a heap of p_g."""
 
 
+FINE, COARSE = 64, 20
+"""Cells a unit of x: for the numbers, and where D is asked after each step. A heap of width 0.05 still has one cell."""
+
+
 class Setting(NamedTuple):
     """What does not move: the real distributions there are, by name, and half the picture's width."""
 
@@ -99,10 +103,10 @@ class Setting(NamedTuple):
         edges = [abs(mean) + 4 * scale for mean, scale in zip(heaps.means, heaps.scales, strict=True)]
         return cls({"yours": ("your target", heaps), **REAL}, max(REACH, *edges))
 
-    def grid(self, n: int) -> theory.Quadrature:
-        """A rule wide enough for eight standard deviations of the widest heap at the edge."""
+    def grid(self, cells: int) -> theory.Quadrature:
+        """A rule of `cells` a unit of x, wide enough for eight standard deviations of the widest heap at the edge."""
         bound = self.reach + 8 * WIDEST
-        return theory.quadrature((-bound, bound), n)
+        return theory.quadrature((-bound, bound), math.ceil(2 * bound * cells))
 
 
 def _controls(setting: Setting, modes: int) -> list[Control]:
@@ -209,7 +213,7 @@ def minimax_scene(setting: Setting, values: dict[str, Any]) -> Scene:
         A `Scene` with the numbers "V(D*)", "JSD", "KL(p || p_g)", "KL(p_g || p)", all in nats, and "W1".
     """
     p, q = setting.real[values["p"]][1], _fake(values)
-    pair = Pair.of(p, q, setting.grid(4000), setting.reach)
+    pair = Pair.of(p, q, setting.grid(FINE), setting.reach)
     jsd, forward, backward = (pair.divergence(kind) for kind in ("jensen_shannon", "kl", "reverse_kl"))
     distance = float(theory.wasserstein1_density(pair.log_p, pair.log_q, pair.grid))
     numbers = [
@@ -252,6 +256,11 @@ def minimax(target: Mixture | None = None, modes: int = 1) -> Explorer:
 
     Raises:
         ValueError: a target that is not a mixture of Gaussians on the line, or more than 3 modes.
+
+    >>> live = minimax()
+    >>> live.set("mean_1", 0.0)  # p_g on p: the least value, -log 4
+    >>> round(live.scene.number("V(D*)"), 6)
+    -1.386294
     """
     return _opened(minimax_scene, target, modes)
 
@@ -263,7 +272,7 @@ STEPS, BATCH, RATE = 400, 256, 2e-3
 
 DISCRIMINATOR = nets.mlp(1, 32, 32, 1, activation="silu")
 HEAPS = 3
-POINTS = 1024
+"""Of a padded mixture, so that the pairs of the menu share one program."""
 
 
 @functools.partial(jax.jit, static_argnames=("steps", "batch"))
@@ -329,7 +338,7 @@ class Trained(NamedTuple):
 @functools.lru_cache(maxsize=8)
 def _trained(p: Heaps, q: Heaps, reach: float, seed: int) -> tuple[Pair, Trained]:
     """All of D's training: k then only picks a row, so that moving it costs nothing."""
-    pair = Pair.of(p, q, Setting({}, reach).grid(POINTS), reach)
+    pair = Pair.of(p, q, Setting({}, reach).grid(COARSE), reach)
     count = max(HEAPS, len(p.means))
     logits = train_discriminator(p.padded(count), q.padded(HEAPS), pair.grid.points[:, 0], jax.random.key(seed))
     values = np.array([pair.value(row) for row in logits])
