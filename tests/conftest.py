@@ -4,7 +4,7 @@ import jax
 import jaxtyping
 import pytest
 
-from gan_jax import data, nets
+from gan_jax import data, nets, theory
 from gan_jax.train import Gan
 
 jax.config.update("jax_numpy_rank_promotion", "raise")  # catches (n,) - (n, 1), the classic GAN bug
@@ -27,3 +27,10 @@ def as_users_see_it():
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def float64():
+    """Double precision in JAX, for comparisons to 1e-6 and better."""
+    with theory.double_precision():
+        yield

@@ -20,13 +20,6 @@ PENALTIES = {name: penalty for name, penalty in losses.PENALTIES.items() if pena
 KEY = jax.random.key(0)
 
 
-@pytest.fixture
-def float64():
-    switch = jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64()
-    with switch:
-        yield
-
-
 # ---- every loss ----
 
 

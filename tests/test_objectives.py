@@ -45,13 +45,6 @@ SPEED = {
 """Speed of the sample in the middle of fakes N(x, 1), worked out by hand; the relativistic mean by quadrature."""
 
 
-@pytest.fixture
-def float64():
-    switch = jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64()
-    with switch:
-        yield
-
-
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("output", [-10.0, -3.3, 0.0, 0.7, 2.0, 10.0])
 def test_the_numbers_are_the_losses_and_their_derivative(name, output, float64):

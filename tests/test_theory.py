@@ -11,14 +11,6 @@ from scipy.special import rel_entr
 
 from gan_jax import data, theory
 
-
-@pytest.fixture
-def float64():
-    switch = jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64()
-    with switch:
-        yield
-
-
 GRID = theory.quadrature((-14.0, 22.0), 6000)
 X = GRID.points[:, 0]
 

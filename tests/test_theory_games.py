@@ -2,20 +2,11 @@
 
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from gan_jax import losses, theory
-
-
-@pytest.fixture
-def float64():
-    switch = jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64()
-    with switch:
-        yield
-
 
 # ---- small games ----
 

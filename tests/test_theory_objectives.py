@@ -19,13 +19,6 @@ NAMES = [name for name in LOSSES if name != "wasserstein"]
 ZERO_SUM = ["minimax", "hinge", "f_kl", "f_reverse_kl", "f_jensen_shannon", "f_pearson"]
 
 
-@pytest.fixture
-def float64():
-    switch = jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64()
-    with switch:
-        yield
-
-
 def two_modes(x):
     return np.logaddexp(scipy.stats.norm.logpdf(x, -1.5, 0.8), scipy.stats.norm.logpdf(x, 1.2, 0.9)) - math.log(2)
 

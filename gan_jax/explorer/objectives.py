@@ -8,7 +8,6 @@ its best for these two at every moment, and the sample goes down G's loss throug
 """
 
 import functools
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -42,13 +41,6 @@ FLOOR, CEILING = -5.0, 1.5
 """Powers of ten between which a gradient is drawn; further up only where the chosen loss explodes."""
 
 
-def _float64() -> AbstractContextManager:
-    # a pull of e^-36 is computed through numbers near 1, which float32 rounds away
-    if hasattr(jax, "enable_x64"):
-        return jax.enable_x64(True)
-    return getattr(jax.experimental, "enable_x64")()  # noqa: B009 - its place in older JAX; newer stubs lack it
-
-
 class Answer(NamedTuple):
     """Both losses at outputs of D on the fake, and what G learns there; arrays of shape (n,), or numbers.
 
@@ -79,7 +71,7 @@ def answers(loss: str, outputs: Line) -> Answer:
     >>> [round(float(part[0]), 4) for part in answers("nonsaturating", np.array([0.0]))]
     [1.3863, 0.6931, -0.5]
     """
-    with _float64():
+    with theory.double_precision():  # a pull of e^-36 comes from numbers near 1, which float32 rounds away
         return Answer(*map(np.asarray, _answers(loss, jnp.asarray(outputs))))
 
 
@@ -146,7 +138,7 @@ def pull(loss: str, x: Float[Array, ""]) -> Pull:
 
 def pulls(distance: Real) -> dict[str, Pull]:
     """`pull` at a distance for every loss, by name, in float64."""
-    with _float64():
+    with theory.double_precision():
         return jax.tree.map(float, dict(_pulls(jnp.asarray(float(distance)))))
 
 
@@ -170,7 +162,7 @@ def race(distance: Real) -> Float[np.ndarray, "frames losses"]:
     >>> race(4)[-1, :4].round(2).tolist()  # non-saturating, minimax, least squares, Wasserstein
     [0.04, 3.99, 3.99, 0.0]
     """
-    with _float64():
+    with theory.double_precision():
         return np.asarray(_race(jnp.asarray(float(distance))))
 
 

@@ -24,7 +24,7 @@ from .gaussians import frechet_distance, gaussian_kl, gaussian_mmd, gaussian_w1
 from .grids import Quadrature, quadrature
 from .kernels import mmd_density, mmd_witness
 from .matrix_games import Saddle, saddle
-from .numerical import numerical_output
+from .numerical import double_precision, numerical_output
 from .objectives import (
     Descent,
     Term,
@@ -60,6 +60,7 @@ __all__ = [
     "consensus",
     "dirac_gan",
     "divergence",
+    "double_precision",
     "driven_by",
     "eigenvalues",
     "equilibrium",
