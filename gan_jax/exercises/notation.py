@@ -55,22 +55,22 @@ SYMBOLS: Menu[Symbol] = Menu(
         "KL": Symbol(
             r"\mathrm{KL}(p\,\Vert\,p_g) = \mathbb{E}_p\,u(x)",
             "Kullback-Leibler divergence in nats; infinite where p_g misses a part of p",
-            'theory.divergence("kl", ...)',
+            "theory.divergence",
         ),
         "JSD": Symbol(
             r"\mathrm{JSD}(p, p_g)",
             "Jensen-Shannon divergence in nats, from 0 to log 2: mean KL of p and p_g from their half-way mixture",
-            'theory.divergence("jensen_shannon", ...)',
+            "theory.divergence",
         ),
         "TV": Symbol(
             r"\mathrm{TV}(p, p_g) = \tfrac12\int \vert p - p_g\vert",
             "total variation, from 0 to 1",
-            'theory.divergence("total_variation", ...)',
+            "theory.divergence",
         ),
         "chi2": Symbol(
             r"\chi^2(p\,\Vert\,p_g) = \int (p - p_g)^2 / p_g",
             "Pearson's chi squared",
-            'theory.divergence("pearson", ...)',
+            "theory.divergence",
         ),
         "W_1": Symbol(
             r"W_1(p, p_g)",
