@@ -7,6 +7,7 @@ import re
 import browsing
 import numpy as np
 import pytest
+from test_explorer import INDICES
 
 from gan_jax import explorer
 from gan_jax.explorer import (
@@ -557,6 +558,16 @@ def test_every_mark_leaves_its_colour_and_bad_numbers_break_nothing(bare):
         assert colours(page, i).get("170,51,119", 0) > 3, marks[i]
     assert colours(page, len(marks) - 1).get("170,51,119", 0) == 0
     assert page.page.locator(".gan-explorer-grip:visible").count() == 0
+
+
+@pytest.mark.browser
+def test_indices_are_set_low_as_in_the_still_picture(bare):
+    page = bare().start()
+    scene = Scene([], [Number(text, 1.0) for text in INDICES])
+    page.sync(picture=explorer.widget.encode(scene, page.widget.values, 2))
+    page.wait_serial(2)
+    written = page.page.locator(".gan-explorer-name").evaluate_all("nodes => nodes.map((node) => node.innerHTML)")
+    assert [text.replace("<sub>", "[").replace("</sub>", "]") for text in written] == list(INDICES.values())
 
 
 @pytest.mark.browser

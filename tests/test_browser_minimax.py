@@ -48,6 +48,7 @@ class Bare(browsing.Bare):
         self.page.mouse.down()
         self.page.mouse.move(x + right, y, steps=6)
         self.page.mouse.up()
+        self.wait("document.querySelector('.gan-explorer').dataset.waiting === 'false'")  # the other grips follow
 
     def is_green(self, x, y):
         """Whether the curve of D* passes within 3 pixels of a place on the page."""

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import math
+import re
 
 import matplotlib.image
 import numpy as np
@@ -28,6 +29,7 @@ from gan_jax.explorer import (
 )
 from gan_jax.explorer.labels import LINE, Box, Label, place
 from gan_jax.explorer.scene import arrays, check_scene, shown
+from gan_jax.explorer.still import _typeset
 from gan_jax.explorer.widget import encode
 
 X = np.linspace(-1.0, 1.0, 21)
@@ -221,6 +223,24 @@ def test_controls_that_make_no_sense_are_refused(as_users_see_it):
         explorer.open(answer, [CONTROLS[0], CONTROLS[0]])
     with pytest.raises(TypeError, match="controls must be Sliders and Choices, got 'mean'"):
         explorer.open(answer, ["mean"])
+
+
+INDICES = {
+    "p_g": "p[g]",
+    "KL(p‖p_g), p_g's": "KL(p‖p[g]), p[g]'s",
+    "dL_G/da": "dL[G]/da",
+    "W_1 and f_12": "W[1] and f[12]",
+    "D_{JS}": "D[JS]",
+    "lr_g, mean_1, x_y_z, p_gen": "lr_g, mean_1, x_y_z, p_gen",
+    "costs $5": "costs $5",
+}
+"""Words with indices, and which part is set low: the page and Matplotlib agree."""
+
+
+@pytest.mark.parametrize(("text", "expected"), INDICES.items())
+def test_indices_are_set_low(text, expected):
+    low = re.sub(r"\$_\{\\mathrm\{(\w+)\}\}\$", r"[\1]", _typeset(text))
+    assert low.replace("\\$", "$") == expected
 
 
 # ---- labels ----

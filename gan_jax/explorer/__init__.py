@@ -1,7 +1,23 @@
 """A function from controls to a picture comes in; a live picture that answers sliders and dragging goes out.
 
-explorer.open(answer, [Slider("mean", "mean of p_g", -4, 4, 1.0)])    # your own
-explorer.minimax()                                                     # and those of the lessons
+`minimax`, `best_response`, `objectives` and `compilations` are those of the lessons. One of your own, a slider and a
+curve in ten lines; end a cell with `live` to see it:
+
+>>> import numpy as np
+>>> from gan_jax import explorer
+>>> from gan_jax.explorer import Curve, Number, Panel, Scene, Slider
+>>> x = np.linspace(-4, 4, 200)
+>>> def answer(values):
+...     density = np.exp(-((x - values["mean"]) ** 2) / 2) / np.sqrt(2 * np.pi)
+...     panel = Panel([Curve(x, density, "p_g", "fake", fill=True)], x=(-4, 4), y=(0, 0.5), x_label="x")
+...     return Scene([panel], [Number("mean", values["mean"])], words=f"p_g lies at {values['mean']:.2f}.")
+>>> live = explorer.open(answer, [Slider("mean", "mean of p_g", -3, 3, 1.0)])
+
+Python moves it as a hand does, and reads what it shows:
+
+>>> live.set("mean", -0.5)
+>>> live.scene.words
+'p_g lies at -0.50.'
 """
 
 from .compilations import compilations

@@ -30,7 +30,7 @@ function createDriver() {
   const state = { picture: null, notice: null, connected: false, waiting: false };
 
   function changed() {
-    state.waiting = flight !== null;
+    state.waiting = flight !== null || tick !== undefined; // until it is painted
     views.forEach((view) => view.update(state));
   }
 
@@ -109,6 +109,7 @@ function createDriver() {
   function onTick() {
     tick = undefined;
     views.forEach((view) => view.paint(state.picture));
+    changed();
   }
 
   return {
@@ -259,9 +260,10 @@ function createView(driver, model, el) {
   const controlBox = div("controls", ...Object.values(controls).map((control) => control.node));
   const panelBox = div("panels");
   const panels = []; // each { node, paint }
-  const numberBox = element("dl", { class: "gan-explorer-numbers" });
+  // plain boxes: JupyterLab has its own looks for lists, paragraphs and figures
+  const numberBox = element("div", { class: "gan-explorer-numbers", role: "list" });
   const numbers = new Map();
-  const remark = element("p", { class: "gan-explorer-remark" });
+  const remark = div("remark");
   const words = element("div", { class: "gan-explorer-hidden gan-explorer-words", "aria-live": "polite" });
 
   const reset = button("Reset", "Put every control where it stood at first", () => driver.reset());
@@ -286,11 +288,14 @@ function createView(driver, model, el) {
   function paintPanels(onlyMoving = false) {
     if (!picture) return;
     const palette = readPalette(root);
-    const sizes = picture.panels.map((_, i) => panels[i].width());
-    const height = Math.max(...picture.panels.map((panel, i) => wantedHeight(panel, sizes[i])), 0);
+    const heights = new Map(); // one height a row
+    const rows = panels.map((panel) => panel.node.offsetTop);
+    picture.panels.forEach((panel, i) => {
+      heights.set(rows[i], Math.max(heights.get(rows[i]) ?? 0, wantedHeight(panel, panels[i].width())));
+    });
     picture.panels.forEach((panel, i) => {
       if (onlyMoving && !panel.marks.some((mark) => mark.kind === "Motion")) return;
-      panels[i].paint(panel, palette, height, player.place);
+      panels[i].paint(panel, palette, heights.get(rows[i]), player.place);
     });
   }
 
@@ -499,6 +504,7 @@ function createSlider(control, send, listen) {
   listen(slider, "input", () => move(scale.at(Number(slider.value))));
   return {
     node,
+    label: control.label,
     show(value) {
       show(value);
       // a refused value does not stay on the slider
@@ -530,13 +536,14 @@ function createChoice(control, send, listen) {
 }
 
 function createNumber(name) {
-  const value = element("span", { class: "gan-explorer-figure" });
-  const note = element("span", { class: "gan-explorer-note" });
+  const value = element("div", { class: "gan-explorer-figure" });
+  const note = element("div", { class: "gan-explorer-note" });
   const node = element(
     "div",
-    { class: "gan-explorer-number" },
-    typeset(element("dt"), name),
-    element("dd", {}, value, note),
+    { class: "gan-explorer-number", role: "listitem" },
+    typeset(element("div", { class: "gan-explorer-name" }), name),
+    value,
+    note,
   );
   node.dataset.name = name;
   return {
@@ -630,10 +637,10 @@ function createPlayer(listen, repaint) {
 // ---- a panel: a canvas, and the grips on it ----
 
 function createPanel(controls, driver, listen) {
-  const title = element("figcaption", { class: "gan-explorer-caption" });
+  const title = element("div", { class: "gan-explorer-caption" });
   const canvas = element("canvas", { class: "gan-explorer-canvas", role: "img" });
   const stage = element("div", { class: "gan-explorer-stage" }, canvas);
-  const node = element("figure", { class: "gan-explorer-panel" }, title, stage);
+  const node = element("div", { class: "gan-explorer-panel" }, title, stage);
   const grips = [];
   const memory = new Map(); // where each label was, so that it does not hop while a slider moves
   let geometry = null;
@@ -695,6 +702,7 @@ function createPanel(controls, driver, listen) {
       marks.forEach((mark, i) => {
         grips[i].mark = mark;
         grips[i].node.dataset.control = mark.control;
+        grips[i].node.title = controls[mark.control]?.label ?? "";
         grips[i].node.style.setProperty("--grip", palette[mark.colour]);
         setGrip(grips[i]);
       });
@@ -707,11 +715,11 @@ function describePanel(panel) {
   return [panel.title || "picture", names.join(", ")].filter(Boolean).join(": ");
 }
 
-const ROW = 26; // pixels of one bar
+const ROW = 30; // pixels of one bar
 
 function wantedHeight(panel, width) {
   const rows = Math.max(0, ...panel.marks.map((mark) => (mark.kind === "Bars" ? mark.names.length : 0)));
-  return Math.round(Math.max(Math.min(Math.max(0.64 * width, 210), 330), rows * ROW + 52));
+  return Math.round(rows ? Math.max(rows * ROW + 52, 150) : Math.min(Math.max(0.64 * width, 210), 330));
 }
 
 // ---- painting ----
