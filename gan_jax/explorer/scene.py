@@ -1,7 +1,7 @@
 """What an explorer shows: controls that a reader moves, and the panels, numbers and words that answer them.
 
 All of it is plain data, so that one description is drawn by the page, by Matplotlib where there is no page, and read
-by a test.
+by a test. In every text an index of one letter, as in p_g or L_D, is set low; so is one in braces, as in D_{JS}.
 """
 
 from collections.abc import Mapping, Sequence
