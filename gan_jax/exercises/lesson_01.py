@@ -9,7 +9,7 @@ from flax import nnx
 from .exercise import Exercise, Tempting
 from .progress import Source
 from .question import Choice, Question
-from .verdict import Wrong, expect, to_array
+from .verdict import Wrong, expect, explain, to_array
 
 GIVEN = """
 import jax
@@ -33,7 +33,23 @@ def _two(pair, what: str):
     """Take two things apart, or raise `Wrong` with what there is instead."""
     if (count := _count(pair)) != 2:
         raise Wrong(f"{what} should be two, (for x, for y); you return {count or 'no pair'}.")
+    if any(callable(part) and not hasattr(part, "shape") for part in pair):
+        raise Wrong("`jax.grad(f)` is a function still: the slope. Call it at (x, y), `jax.grad(f)(x, y)`.")
+    if isinstance(pair, tuple) and _count(pair[1]) == 2 and not np.ndim(pair[0]):
+        raise Wrong("`value_and_grad` returns (value, gradients): take the gradients. y's own loss is -f.")
     return pair
+
+
+def _call(advice: dict[str, str], function, *args):
+    """Call a learner's function; where it raises with one of the words in its message, say the advice for that."""
+    try:
+        return function(*args)
+    except (TypeError, ValueError) as error:
+        for word, words in advice.items():
+            if word in str(error):
+                told = [line for line in explain(error).splitlines() if line.startswith(("Your code", "It r", "at "))]
+                raise Wrong("\n".join([*told, words])) from error
+        raise
 
 
 # ---- each player's own gradient ----
@@ -50,18 +66,20 @@ def check_player_gradients(player_gradients):
         ([of_x, of_y], f"These are the two derivatives of f. {own_y}"),
         ([-of_x, of_y], "These are the directions in which the players move. Return the gradients of their losses."),
         ([of_y, -of_x], "Each is differentiated in the other's number: x owns argument 0 of f, y owns argument 1."),
+        ([-of_x, -of_y], "x's loss is f itself: only y's gradient changes its sign."),
         ([-of_y, of_x], "Each loss is differentiated in the other's number: x owns argument 0, y owns argument 1."),
         ([of_x, -of_x], "Both are derivatives in x; y's loss is differentiated in y, `argnums=1`."),
         ([-of_y, -of_y], "Both are derivatives in y; x's loss is differentiated in x, `argnums=0`."),
         ([0.0, 0.0], "You differentiated the sum of the two losses, f + (-f) = 0: each player has its own loss."),
         ([of_x - of_y, of_y - of_x], "You mixed the two derivatives. Each player changes its own number only."),
     ]
-    found = _two(player_gradients(f, x, y), "the gradients")
+    found = _two(player_gradients(f, x, y), "The gradients")
     found = np.stack([to_array(part, f"the gradient for {name}") for part, name in zip(found, "xy", strict=True)])
     expect(found, [of_x, -of_y], "The pair of gradients of f = x^2 y + 3 y at (1.5, -0.5)", mistakes,
            otherwise="It should be (df/dx, -df/dy). See hint 2.")  # fmt: skip
     vectors = jnp.array([1.0, 2.0, -1.0]), jnp.array([0.5, 0.0, 3.0])
-    found = _two(player_gradients(jnp.dot, *vectors), "the gradients")
+    floats = {"Python scalars": "With numbers for players it is right; players may be arrays, too: leave out `float`."}
+    found = _two(_call(floats, player_gradients, jnp.dot, *vectors), "The gradients")
     for part, wanted, name in zip(found, (vectors[1], -vectors[0]), "xy", strict=True):
         expect(part, wanted, f"The gradient for {name} where both players are vectors")
     return "Each player looks down its own slope, in its own number; the other's is held still by the argument list."
@@ -73,7 +91,7 @@ player_gradients = Exercise(
     "respect to its own parameter.",
     stub='''
 def player_gradients(f, x, y):
-    """A function f(x, y) of two players comes in; (gradient for x, gradient for y) goes out."""
+    """A function f(x, y), players x and y (numbers or arrays) come in; (gradient for x, gradient for y) goes out."""
     return ...
 ''',
     hints=(
@@ -122,6 +140,16 @@ def player_gradients(f, x, y):
             "sum of the two losses",
         ),
         Tempting("def player_gradients(f, x, y):\n    return f(x, y)", "should be two"),
+        Tempting("def player_gradients(f, x, y):\n    return jax.grad(f, 0), jax.grad(f, 1)", "Call it at (x, y)"),
+        Tempting("def player_gradients(f, x, y):\n    return jax.value_and_grad(f, (0, 1))(x, y)", "value_and_grad"),
+        Tempting(
+            "def player_gradients(f, x, y):\n    return jax.grad(lambda x, y: -f(x, y), (0, 1))(x, y)",
+            "only y's gradient",
+        ),
+        Tempting(
+            "def player_gradients(f, x, y):\n    return float(jax.grad(f)(x, y)), -float(jax.grad(f, 1)(x, y))",
+            "leave out `float`",
+        ),
     ),
 )
 
@@ -137,22 +165,39 @@ def check_make_step(make_step):
         traced += 1
         return jnp.sum((params["w"] - 3.0) ** 2) + params["b"] ** 2
 
-    params = {"w": jnp.array([1.0, 5.0]), "b": jnp.float32(2.0)}
-    gradient = {"w": 2 * (np.array([1.0, 5.0]) - 3), "b": 4.0}
-    step = make_step(loss)
+    advice = {
+        "unsupported operand": "params is a dict here: `-` and `*` do not reach its leaves, `jax.tree.map` does.",
+        "string indexing": "step is called as step(params, lr), the parameters first; here they are a dict.",
+        "as an abstract array": "Compiled code takes arrays, not the function `loss`: compile step, not make_step.",
+        "not a valid JAX type": "Compiled code takes arrays, not the function `loss`. Return step, uncalled.",
+    }
+    start = {"w": np.array([1.0, 5.0]), "b": 2.0}
+    slope = lambda at: {"w": 2 * (at["w"] - 3), "b": 2 * at["b"]}  # noqa: E731
+    step = _call(advice, make_step, loss)
     if not callable(step):
         raise Wrong(f"make_step should return a function, step(params, lr); yours returns {type(step).__name__}.")
 
-    def take(lr, mistakes=()):
-        after = step(params, lr)
+    def take(lr, mistakes=(), at=start):
+        params = {"w": jnp.asarray(at["w"], jnp.float32), "b": jnp.float32(at["b"])}  # new: a step may donate its own
+        after = _call(advice, step, params, lr)
         if after is ... or after is None:
             raise Wrong("The step that make_step returns gives back nothing yet: `return` the new parameters.")
         if not isinstance(after, dict) or set(after) != {"w", "b"}:
-            raise Wrong("step should return the new parameters, a pytree of the same form as `params`.")
-        moved = lambda by: np.array([*(params["w"] - by * gradient["w"]), params["b"] - by * gradient["b"]])  # noqa: E731
+            raise Wrong(
+                "step should return the new parameters, and no more, as a pytree of the same form as `params`: here a "
+                f"dict. Yours is of type {type(after).__name__}."
+            )
+
+        def moved(by, start=1, gradient=None):
+            gradient = gradient or slope(at)
+            return np.array([*(start * at["w"] - by * gradient["w"]), start * at["b"] - by * gradient["b"]])
+
         found = np.array([*to_array(after["w"], "the new w", (2,)), to_array(after["b"], "the new b")])
         known = [(moved(-lr), "It goes up the slope: subtract the gradient."), (moved(0), "Nothing has moved.")]
         known += [(moved(1), "The rate has no effect; multiply the gradient by it.")]
+        known += [(moved(-1, start=0), "This is the gradient. Return params - lr * gradient.")]
+        known += [(moved(lr, start=0), "This is the change, -lr * gradient. Add it to the parameters.")]
+        known += [(moved(lr, gradient=slope(start)), "The gradient is still that of the first params: take it anew.")]
         known += [(moved(other), reason) for other, reason in mistakes]
         expect(found, moved(lr), f"The step at lr = {lr}", known, otherwise="It should be params - lr * gradient.")
 
@@ -174,6 +219,7 @@ def check_make_step(make_step):
             f"It compiled again for {traced - first} of 3 new rates: lr is static, or a constant of the program. "
             "Let it be an ordinary argument of the jitted function."
         )
+    take(0.1, at={"w": np.array([-2.0, 0.5]), "b": 1.0})
     return "Four rates, one program. A slider may move it, a schedule too, and `vmap` over it is a sweep."
 
 
@@ -217,6 +263,15 @@ def make_step(loss):
     def step(params, lr):
         gradient = slope(params)
         return {name: np.asarray(params[name]) - lr * np.asarray(gradient[name]) for name in params}
+    return step
+""",
+        """
+import functools
+
+def make_step(loss):
+    @functools.partial(jax.jit, donate_argnums=0)
+    def step(params, lr):
+        return jax.tree.map(lambda p, g: p - lr * g, params, jax.grad(loss)(params))
     return step
 """,
     ),
@@ -270,6 +325,34 @@ def make_step(loss):
 """,
             "up the slope",
         ),
+        Tempting(
+            "def make_step(loss):\n    return jax.jit(lambda params, lr: params - lr * jax.grad(loss)(params))",
+            "`jax.tree.map` does",
+        ),
+        Tempting(
+            "def make_step(loss):\n    return jax.jit(lambda params, lr: jax.grad(loss)(params))", "the gradient."
+        ),
+        Tempting(
+            """
+def make_step(loss):
+    gradient = None
+    def step(params, lr):
+        nonlocal gradient
+        if gradient is None:
+            gradient = jax.grad(loss)(params)
+        return jax.tree.map(lambda p, g: p - lr * g, params, gradient)
+    return step
+""",
+            "that of the first params",
+        ),
+        Tempting(
+            """
+@jax.jit
+def make_step(loss):
+    return lambda params, lr: jax.tree.map(lambda p, g: p - lr * g, params, jax.grad(loss)(params))
+""",
+            "not make_step",
+        ),
     ),
 )
 
@@ -279,14 +362,20 @@ def make_step(loss):
 
 def _key_numbers(keys, what: str) -> list[tuple[int, ...]]:
     """The numbers behind each of three keys, or `Wrong`."""
+    keys = _without_names(keys)
     if (count := _count(keys)) != 3:
         raise Wrong(f"{what} should be three keys; you return {count or 'no tuple or array of keys'}.")
     for key in keys:
         if not (isinstance(key, jax.Array) and jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key)):
-            raise Wrong(f"{what} should be keys, as `jax.random.split` returns; yours holds {type(key).__name__}.")
+            kind = f"numbers ({key.dtype})" if isinstance(key, jax.Array) else type(key).__name__
+            raise Wrong(f"{what} should be keys, as `jax.random.split` makes them from `key`; yours holds {kind}.")
         if key.shape != ():
             raise Wrong(f"{what} should be single keys; yours holds an array of them, of shape {key.shape}.")
     return [tuple(np.asarray(jax.random.key_data(key)).ravel().tolist()) for key in keys]
+
+
+def _without_names(keys):
+    return list(keys.values()) if isinstance(keys, dict) else keys
 
 
 def check_step_keys(step_keys):
@@ -296,6 +385,8 @@ def check_step_keys(step_keys):
         raise Wrong("Two of a step's three keys are the same: z and the mixing weight would be the same numbers.")
     if table[2] == table[3]:
         raise Wrong("Steps 2 and 3 get the same keys: G would see one batch for ever. Use the step, too: `fold_in`.")
+    if any(tuple(np.asarray(jax.random.key_data(key)).tolist()) in row for row in table):
+        raise Wrong("The run's own key is among them: it comes back at every step. Only make keys from it.")
     if len({numbers for row in table for numbers in row}) < 24:
         raise Wrong(
             "A key of one step comes back in another step. Adding 1 to the step gives the neighbour's key: "
@@ -306,14 +397,26 @@ def check_step_keys(step_keys):
     if table[2] == _key_numbers(step_keys(jax.random.key(12), 2), "the keys"):
         raise Wrong("Another run's key gives the same keys: every seed would be the same run. Start from `key`.")
     _check_no_parent(step_keys(key, 3))
-    traced = _key_numbers(jax.jit(step_keys)(key, 3), "under jit, step_keys(key, 3)")
-    if traced != table[3]:
+    compiled = jax.jit(step_keys)
+    traced = _key_numbers(compiled(key, 3), "Under jit, step_keys(key, 3)")
+    if sorted(traced) != sorted(table[3]):  # jit sorts a dict by its names
         raise Wrong("Under `jit` the keys are others than without it.")
+    far = [_key_numbers(compiled(key, step), f"step_keys(key, {step})") for step in (*range(8), *FAR)]
+    if len({numbers for row in far for numbers in row}) < 3 * len(far):
+        raise Wrong(
+            "Far into the run keys come back: of two steps up to 100,000 some share one. An index past the end of an "
+            "array of keys stays at its last; step + 1000 is a later step's number. Fold the step in, then split."
+        )
     return "Three draws, three keys, new at each step, and the same again when you come back to a step."
+
+
+FAR = (10, 20, 100, 200, 1000, 2000, 10_000, 20_000, 100_000)
+"""Steps late in a run: whoever adds 10, 100 or 1000 to the step meets one of the first again."""
 
 
 def _check_no_parent(keys) -> None:
     """Raise `Wrong` if one of the keys has been made from another of them."""
+    keys = _without_names(keys)
     rows = _key_numbers(keys, "the keys")
     for i, parent in enumerate(keys):
         children = [child for n in (2, 3, 4) for child in jax.random.split(parent, n)]
@@ -352,6 +455,11 @@ def step_keys(key, step):
     real_key, z_key, mixing_key = jax.random.split(key, 3)
     return [jax.random.fold_in(one, step) for one in (real_key, z_key, mixing_key)]
 """,
+        """
+def step_keys(key, step):
+    real_key, z_key, mixing_key = jax.random.split(jax.random.fold_in(key, step), 3)
+    return {"real": real_key, "z": z_key, "mixing": mixing_key}
+""",
     ),
     tempting=(
         Tempting("def step_keys(key, step):\n    return jax.random.split(key, 3)", "one batch for ever"),
@@ -385,6 +493,18 @@ def step_keys(key, step):
             "def step_keys(key, step):\n    return jax.random.normal(jax.random.fold_in(key, step), (3,))",
             "should be keys",
         ),
+        Tempting(
+            "def step_keys(key, step):\n    return jax.random.split(jax.random.split(key, 1000)[step], 3)",
+            "Far into the run",
+        ),
+        Tempting(
+            "def step_keys(key, step):\n    return [jax.random.fold_in(key, step + 1000 * i) for i in range(3)]",
+            "Far into the run",
+        ),
+        Tempting(
+            "def step_keys(key, step):\n    return key, *jax.random.split(jax.random.fold_in(key, step))",
+            "run's own key",
+        ),
     ),
 )
 
@@ -401,11 +521,20 @@ def check_example_gradients(example_gradients):
     x = np.array([[1.0, 2.0], [0.0, -1.0], [0.3, 0.1], [-2.0, 0.5]])
     slope = 1 - np.tanh(x @ w + b) ** 2  # by hand: the derivative of tanh
     right = {"w": slope[:, None] * x, "b": slope}
-    found = example_gradients(logit, d, jnp.asarray(x, jnp.float32))
-    if not isinstance(found, dict) and np.shape(found) == x.shape:
+    advice = {
+        "scalar-output": "For n samples there are n logits, and `jax.grad` wants one: write the gradient for *one* "
+        "sample, and `vmap` that. (A mean over the batch would lose each sample's own.)",
+        "dot_general": "`logit` takes d and *one* sample, of shape (2,): `vmap` hands it one row of x after the other.",
+        "requested to map": "d has no axis of samples, x has: `in_axes=(None, 0)`.",
+    }
+    found = _call(advice, example_gradients, logit, d, jnp.asarray(x, jnp.float32))
+    if isinstance(found, jax.Array | np.ndarray) and found.shape == x.shape:
         raise Wrong("This is shaped like x: the gradient in the samples. Differentiate in d, `logit`'s first argument.")
     if not isinstance(found, dict) or set(found) != {"w", "b"}:
-        raise Wrong("The answer should be a pytree of d's form, {'w': ..., 'b': ...}, with one row a sample.")
+        raise Wrong(
+            "The answer should be a pytree of d's form, {'w': ..., 'b': ...}, whose leaves have one row a sample; "
+            f"yours is of type {type(found).__name__}. {_instead(found, len(x))}".rstrip()
+        )
     if np.shape(found["w"]) == w.shape:
         of_mean = np.allclose(np.asarray(found["w"], float), right["w"].mean(0), atol=1e-4)
         one = "the gradient of the batch's mean" if of_mean else "one gradient for the whole batch"
@@ -416,14 +545,25 @@ def check_example_gradients(example_gradients):
             (right[name] / len(x), "Each is divided by n: the mean over the batch has been differentiated."),
             (mean, "All rows are the batch's mean; each sample has a gradient of its own."),
         ]
-        expect(found[name], right[name], f"The gradients in {name}", mistakes, otherwise="Compare a row with jax.grad.")
+        expect(found[name], right[name], f"The gradient in {name}", mistakes, otherwise="Compare a row with jax.grad.")
     module = nnx.Linear(2, 1, rngs=nnx.Rngs(0))
     found = example_gradients(lambda d, x: d(x[None])[0, 0], module, jnp.asarray(x, jnp.float32))
     leaves = {np.shape(leaf): leaf for leaf in jax.tree.leaves(found)}
     if (4, 2, 1) not in leaves:
         raise Wrong(f"With an NNX module for d the leaves have shapes {list(leaves)}; (4, 1) and (4, 2, 1) were due.")
-    expect(leaves[4, 2, 1][..., 0], x, "The gradients in the kernel of an nnx.Linear")
+    expect(leaves[4, 2, 1][..., 0], x, "The gradient in the kernel of an nnx.Linear")
     return "The same line serves a dict and an NNX module: both are pytrees."
+
+
+def _instead(found, n: int) -> str:
+    """What to do about something that is not a pytree of d's form."""
+    if callable(found) and not hasattr(found, "shape"):
+        return "`jax.vmap(...)` is a function still: call it, `(d, x)`."
+    if isinstance(found, tuple) and len(found) == 2:
+        return "`value_and_grad` returns (value, gradient): take the gradient."
+    if isinstance(found, list) and len(found) == n:
+        return "Stack the samples leaf by leaf: `jax.tree.map(lambda *rows: jnp.stack(rows), *found)`, or `vmap`."
+    return ""
 
 
 example_gradients = Exercise(
@@ -492,6 +632,18 @@ def example_gradients(logit, d, x):
 """,
             "All rows are the batch's mean",
         ),
+        Tempting(
+            "def example_gradients(logit, d, x):\n"
+            "    return jax.vmap(jax.value_and_grad(logit), in_axes=(None, 0))(d, x)",
+            "take the gradient",
+        ),
+        Tempting(
+            "def example_gradients(logit, d, x):\n    return jax.grad(jax.vmap(logit, (None, 0)))(d, x)",
+            "`vmap` that",
+        ),
+        Tempting("def example_gradients(logit, d, x):\n    return jax.grad(logit)(d, x)", "*one* sample"),
+        Tempting("def example_gradients(logit, d, x):\n    return [jax.grad(logit)(d, one) for one in x]", "Stack"),
+        Tempting("def example_gradients(logit, d, x):\n    return jax.vmap(jax.grad(logit), (None, 0))", "call it"),
     ),
 )
 
@@ -499,12 +651,16 @@ def example_gradients(logit, d, x):
 # ---- two optimisers in one scan ----
 
 
-def _walk(start, n, change, alternating):
-    """Play f = xy in NumPy; `change` maps (player, its gradient) to what is added to its number."""
+def _walk(start, n, change, first=""):
+    """Play f = xy in NumPy; `change` maps (player, its gradient) to what is added; `first` moves before the other."""
     (x, y), path = start, []
     for _ in range(n):
-        dx = change(0, y)
-        dy = change(1, -(x + dx if alternating else x))
+        if first == "y":
+            dy = change(1, -x)
+            dx = change(0, y + dy)
+        else:
+            dx = change(0, y)
+            dy = change(1, -(x + dx if first == "x" else x))
         x, y = x + dx, y + dy
         path.append((x, y))
     return np.array(path)
@@ -537,26 +693,42 @@ def check_play_xy(play_xy):
         return optax.GradientTransformation(plain.init, update)
 
     optimizers = [counting(rate, memory) for rate, memory in zip(rates, decay, strict=True)]
-    found = to_array(play_xy(*optimizers, tuple(map(jnp.float32, start)), n), "the path", None)
+    advice = {
+        "same pytree structure": "What step returns first must have the form of the carry that came in: the two "
+        "numbers and the two memories. The place comes second.",
+        "must be a pair": "step returns two things: the next carry, and what is stacked, here the place.",
+        "no leading axis": "`scan` walks over arrays. To repeat n times: `jax.lax.scan(step, carry, length=n)`.",
+    }
+    found = _call(advice, play_xy, *optimizers, tuple(map(jnp.float32, start)), n)
+    if isinstance(found, tuple) and any(isinstance(part, tuple) for part in found):
+        raise Wrong("`scan` returns two things: the last carry, and what has been stacked. Return the second, `[1]`.")
+    found = to_array(found, "the path", None)
     if found.shape == (n + 1, 2):
         raise Wrong("There is one row too many: leave the start out, and return the places after each of the n steps.")
     if found.shape == (2, n):
         raise Wrong("The path lies on its side: one row a step, (n, 2).")
     if found.shape == (2,):
         raise Wrong("This is one place, (2,); return all of them, (n, 2): `scan` stacks what the step hands out.")
-    walk = lambda rule, alternating=False: _walk(start, n, rule, alternating)  # noqa: E731
+    walk = lambda rule, first="": _walk(start, n, rule, first)  # noqa: E731
     right = walk(_momentum(rates, decay))
-    by_hand = _momentum(rates, decay)
-    upwards = lambda player, gradient: (-1) ** player * by_hand(player, gradient)  # noqa: E731
+    signed = lambda x, y: lambda by_hand: lambda player, gradient: (x, y)[player] * by_hand(player, gradient)  # noqa: E731
+    upwards, both_upwards = (signed(*signs)(_momentum(rates, decay)) for signs in ((1, -1), (-1, -1)))
+    turned = "y's new value answers x's new one: that is the alternating game. Both gradients come before both updates."
     mistakes = [
-        (walk(_momentum(rates, decay), True),
-         "y's new value answers x's new one: that is the alternating game. Both gradients come before both updates."),
+        (walk(_momentum(rates, decay), "x"), turned),
+        (walk(_momentum(rates, decay), "y"), turned.replace("y's new value answers x's", "x's new value answers y's")),
         (walk(_momentum(rates, (0.0, 0.0))),
          "The optimisers' memories are not carried: each step starts with an empty one. They belong to the carry."),
+        (walk(_momentum(rates, (0.0, decay[1]))), "x's memory is not carried: take what `update` returns second."),
+        (walk(_momentum(rates, (decay[0], 0.0))), "y's memory is not carried: take what `update` returns second."),
+        (walk(_momentum((0.1, 0.1), (0.0, 0.0))), "A step of 0.1 is built in: let the optimisers make the changes."),
         (walk(_momentum(rates[::-1], decay[::-1])), "The optimisers are swapped."),
         (walk(_momentum(rates[:1] * 2, decay[:1] * 2)), "Both players use the first optimiser."),
         (walk(upwards), "y descends f as well: its loss is -f, its gradient -x."),
+        (walk(both_upwards), "Both go *up* their losses. The change that `update` returns has its sign: add it."),
         (np.vstack([start, right[:-1]]), "The path is one step late: it begins with the start."),
+        (right[:, ::-1], "The columns are swapped: x first, then y."),
+        (np.broadcast_to(start, right.shape), "Nothing moves: add the changes to x and y."),
     ]  # fmt: skip
     expect(found, right, "The path of 12 steps with momentum", mistakes, otherwise="Compare the first row by hand.")
     if calls > 8:
@@ -564,7 +736,18 @@ def check_play_xy(play_xy):
             f"It is right, but Python walked: the optimisers were called {calls} times from Python in 12 steps. "
             "Let `jax.lax.scan` compile the loop."
         )
+    if _grows(lambda start, n: play_xy(*optimizers, start, n)):
+        raise Wrong("It is right, but Python walked, and called a compiled step n times. Let `scan` compile the loop.")
     return "Two optimisers, two memories, one compiled loop: the shape of every GAN's training that follows."
+
+
+def _grows(walk) -> bool:
+    """Whether twice the steps are a longer program; False when the answer (as NumPy's arrays) can't be traced."""
+    try:
+        short, long = (jax.make_jaxpr(lambda start, n=n: walk(start, n))((1.0, 0.5)) for n in (4, 8))
+    except (jax.errors.JAXTypeError, jax.errors.JAXIndexError, TypeError, ValueError):
+        return False
+    return len(long.eqns) > len(short.eqns)
 
 
 play_xy = Exercise(
@@ -706,6 +889,65 @@ def play_xy(optimizer_x, optimizer_y, start, n):
 """,
             "first optimiser",
         ),
+        Tempting(
+            """
+def play_xy(optimizer_x, optimizer_y, start, n):
+    @jax.jit
+    def step(x, y, memory_x, memory_y):
+        change_x, memory_x = optimizer_x.update(y, memory_x)
+        change_y, memory_y = optimizer_y.update(-x, memory_y)
+        return x + change_x, y + change_y, memory_x, memory_y
+    (x, y), path = start, []
+    memory_x, memory_y = optimizer_x.init(x), optimizer_y.init(y)
+    for _ in range(n):
+        x, y, memory_x, memory_y = step(x, y, memory_x, memory_y)
+        path.append(jnp.stack([x, y]))
+    return jnp.stack(path)
+""",
+            "called a compiled step",
+        ),
+        Tempting(
+            """
+def play_xy(optimizer_x, optimizer_y, start, n):
+    def step(carry, _):
+        x, y, memory_x, memory_y = carry
+        change_x, memory_x = optimizer_x.update(y, memory_x)
+        change_y, memory_y = optimizer_y.update(-x, memory_y)
+        x, y = x - change_x, y - change_y
+        return (x, y, memory_x, memory_y), jnp.stack([x, y])
+    x, y = start
+    return jax.lax.scan(step, (x, y, optimizer_x.init(x), optimizer_y.init(y)), None, length=n)[1]
+""",
+            "has its sign",
+        ),
+        Tempting(
+            """
+def play_xy(optimizer_x, optimizer_y, start, n):
+    def step(carry, _):
+        x, y, memory_x, memory_y = carry
+        change_x, memory_x = optimizer_x.update(y, memory_x)
+        change_y, memory_y = optimizer_y.update(-x, memory_y)
+        x, y = x + change_x, y + change_y
+        return (x, y), jnp.stack([x, y])
+    x, y = start
+    return jax.lax.scan(step, (x, y, optimizer_x.init(x), optimizer_y.init(y)), None, length=n)[1]
+""",
+            "the form of the carry",
+        ),
+        Tempting(
+            """
+def play_xy(optimizer_x, optimizer_y, start, n):
+    def step(carry, _):
+        x, y, memory_x, memory_y = carry
+        change_x, memory_x = optimizer_x.update(y, memory_x)
+        change_y, memory_y = optimizer_y.update(-x, memory_y)
+        x, y = x + change_x, y + change_y
+        return (x, y, memory_x, memory_y), jnp.stack([x, y])
+    x, y = start
+    return jax.lax.scan(step, (x, y, optimizer_x.init(x), optimizer_y.init(y)), None, length=n)
+""",
+            "Return the second",
+        ),
     ),
 )
 
@@ -714,7 +956,7 @@ def play_xy(optimizer_x, optimizer_y, start, n):
 
 
 def check_label_loss(label_loss):
-    logits, labels = np.array([1.5, 0.25, -0.5]), np.array([1.0, 1.0, 0.0])
+    logits, labels = np.array([1.5, 0.25, -0.5]), np.array([1.0, 0.0, 1.0])
     apart = logits - labels
     pairs = logits[:, None] - labels[None, :]
     mistakes = [
@@ -723,7 +965,14 @@ def check_label_loss(label_loss):
         ((apart**2).mean() / 2, "You halved it; here the mean of the squares is asked for, without the half."),
         (apart.mean() ** 2, "This squares the mean difference: errors of opposite sign cancel. Square first."),
         (np.abs(apart).mean(), "This is the mean of the absolute errors; square them."),
-        ((logits.mean() - labels.mean()) ** 2, "Square each difference, then take the mean."),
+        (np.sqrt((apart**2).mean()), "This is the root of the mean square; leave the root out."),
+        (np.sqrt((apart**2).sum()), "This is the norm of the differences; take the mean of their squares."),
+        (apart.mean(), "This is the mean difference: errors of opposite sign cancel. Square first."),
+        (apart.var(), "This is the variance, which takes the mean difference away. Take the mean of the squares."),
+        (
+            (np.logaddexp(0, logits) - labels * logits).mean(),
+            "This is the cross-entropy. Here the loss is least squares: the mean of (logit - label)^2.",
+        ),
         (
             ((1 / (1 + np.exp(-logits)) - labels) ** 2).mean(),
             "There is no sigmoid in least squares: a logit is D's answer.",
@@ -786,6 +1035,19 @@ def label_loss(logits, labels):
             "    return jnp.mean((1 / (1 + jnp.exp(-logits.ravel())) - labels.ravel()) ** 2)",
             "no sigmoid",
         ),
+        Tempting(
+            "def label_loss(logits, labels):\n    return jnp.mean((logits - labels[:, None]) ** 2)", "every label"
+        ),
+        Tempting(
+            "def label_loss(logits, labels):\n"
+            "    return jnp.mean((jnp.sort(logits.ravel()) - jnp.sort(labels.ravel())) ** 2)",
+            "mean((a_i - label_i)^2)",
+        ),
+        Tempting(
+            "def label_loss(logits, labels):\n"
+            "    return optax.sigmoid_binary_cross_entropy(logits.ravel(), labels.ravel()).mean()",
+            "cross-entropy",
+        ),
     ),
 )
 
@@ -801,10 +1063,17 @@ def check_safe_norm(safe_norm):
         ((v**2).sum(1), "This is the square of the norm."),
         (np.abs(v).sum(1), "This is the sum of the absolute values; take the square root of the sum of squares."),
         (np.sqrt((v**2).mean(1)), "This is the root of the *mean* square; take the sum of squares."),
+        (np.abs(v).max(1), "This is the largest entry of each row; take the root of the sum of squares."),
+        (
+            np.where(right > 0, right, 1),
+            "At v = 0 it is 1: the root is safe, but a second `where` must put the 0 back.",
+        ),
     ]
     rows = jnp.asarray(v, jnp.float32)
-    shifted = "What is added under the root shifts short vectors: (-0.001, 0.002) should have length 0.002236."
-    expect(safe_norm(rows), right, "The norm of each row", mistakes, otherwise=shifted, tolerance=2e-5)
+    found = to_array(safe_norm(rows), "The norm of each row", right.shape)
+    shifted = "Short vectors are shifted, by what is added, or by a limit: (-0.001, 0.002) should have length 0.002236."
+    otherwise = shifted if np.allclose(found, right, atol=0.05) else "It should be the root of the sum of squares."
+    expect(found, right, "The norm of each row", mistakes, otherwise=otherwise, tolerance=2e-5)
     gradient = jax.grad(lambda v: jnp.sum(safe_norm(v)))(rows)
     if np.isnan(np.asarray(gradient)).any():
         raise Wrong(
@@ -816,7 +1085,7 @@ def check_safe_norm(safe_norm):
     wanted = np.divide(v, right[:, None], out=np.zeros_like(v), where=right[:, None] > 0)
     expect(gradient, wanted, "The gradient of the norms", [(np.zeros_like(v), "Nothing passes through it.")],
            otherwise="It should be v / |v|, and 0 where v is 0.", tolerance=2e-3)  # fmt: skip
-    expect(jax.jit(safe_norm)(rows), right, "The norms under jit", tolerance=2e-5)
+    expect(jax.jit(safe_norm)(rows), right, "The norm of each row, under jit,", tolerance=2e-5)
     return "Both branches of a `where` are differentiated; now both are finite. Gradient penalties need this norm."
 
 
@@ -871,9 +1140,13 @@ def safe_norm(v):
             "def safe_norm(v):\n    s = jnp.sum(v**2, axis=1)\n    return jnp.where(s > 0, jnp.sqrt(s), 0.0)",
             "comes too late",
         ),
-        Tempting("def safe_norm(v):\n    return jnp.sqrt(jnp.sum(v**2, axis=1) + 1e-6)", "shifts short vectors"),
+        Tempting("def safe_norm(v):\n    return jnp.sqrt(jnp.sum(v**2, axis=1) + 1e-6)", "Short vectors are shifted"),
         Tempting("def safe_norm(v):\n    return jnp.nan_to_num(jnp.linalg.norm(v, axis=1))", "is NaN"),
         Tempting("def safe_norm(v):\n    return jnp.sum(v**2, axis=1)", "square of the norm"),
+        Tempting(
+            "def safe_norm(v):\n    s = jnp.sum(v**2, axis=1)\n    return jnp.sqrt(jnp.where(s > 0, s, 1.0))",
+            "put the 0 back",
+        ),
         Tempting("def safe_norm(v):\n    return jnp.full(len(v), jnp.sqrt(jnp.sum(v**2)))", "whole batch"),
     ),
     stretch=True,
@@ -891,7 +1164,10 @@ QUIZ = (
                 "Fresh latents at every step, as in plain NumPy.",
                 "Python runs only while JAX traces the step, at the first call. What NumPy drew then is a constant.",
             ),
-            Choice("An error: NumPy is not allowed under `jit`.", "NumPy on constants is allowed, and nothing warns."),
+            Choice(
+                "An error: NumPy is not allowed in a jitted function.",
+                "NumPy on constants is allowed, and nothing warns.",
+            ),
             Choice(
                 "The same 64 latents at every step.",
                 "They were drawn once, at tracing, and stand in the program as constants. Draw with a key.",
@@ -935,15 +1211,18 @@ QUIZ = (
     ),
     Question(
         "lost_update",
-        "Inside a jitted step stands `g = optax.apply_updates(g, change)`, and the step returns only the loss. What "
-        "has happened to the module g outside?",
+        "A jitted step takes a module g. Inside stands `g = optax.apply_updates(g, change)`, and only the loss is "
+        "returned. What has happened to the module g outside?",
         (
             Choice(
                 "It has been updated: a module is an object.",
                 "Inside, g is a copy made of traced arrays; giving the name g to another changes nothing outside.",
             ),
             Choice("Nothing: G never learns.", "A pure function changes nothing outside. Return g, and take it.", True),
-            Choice("It holds tracers now.", "Only if traced values are written *into* the outer module's attributes."),
+            Choice(
+                "It holds tracers now.",
+                "Tracers stay inside: what is returned is numbers. To write one into a module outside is an error.",
+            ),
         ),
     ),
     Question(
