@@ -94,7 +94,11 @@ ADVICE: Sequence[tuple[type[BaseException] | tuple[type[BaseException], ...], st
     ),
     (NameError, "", "This name is not known here. Has the cell that defines it been run? Is it spelt as there?"),
     (AttributeError, "", "Look at the name after the dot, and at what stands before it: `type(...)` tells."),
-    (TypeError, "scalar", "`jax.grad` wants a function that returns one number: take the mean over the samples."),
+    (
+        TypeError,
+        "scalar-output",
+        "`jax.grad` wants a function that returns one number: take the mean over the samples.",
+    ),
     (
         TypeError,
         "argument",
@@ -211,7 +215,11 @@ def to_array(value: Any, what: str, shape: tuple[int, ...] | None = ()) -> np.nd
     wanted = "a number" if shape == () else "an array of numbers"
     if isinstance(value, jax.core.Tracer):
         raise Wrong(f"{what} is a value from inside a traced function (a tracer) that was kept outside it. Return it.")
-    if isinstance(value, (str, bytes, bool, dict, set)) or (callable(value) and not hasattr(value, "shape")):
+    if (
+        value is None
+        or isinstance(value, (str, bytes, bool, dict, set))
+        or (callable(value) and not hasattr(value, "shape"))
+    ):
         raise Wrong(f"{what} should be {wanted}; yours is {_shown(value)}.")
     try:
         array = np.asarray(value, dtype=np.float64)
