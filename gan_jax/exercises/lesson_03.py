@@ -37,7 +37,7 @@ def _normal(mean: float | int, scale: float | int) -> np.ndarray:
 def _several(answer, names: tuple[str, ...]) -> list:
     """The parts of an answer that should have as many as there are names."""
     wanted = f"Return {len(names)} things in this order: {', '.join(names)}"
-    if isinstance(answer, (str, dict, set)) or not hasattr(answer, "__len__") or not np.shape(answer[0:1]):
+    if isinstance(answer, (str, dict, set)) or not hasattr(answer, "__len__") or getattr(answer, "ndim", 1) == 0:
         raise Wrong(f"{wanted}; yours is {str(answer)[:40]!r}.")
     if len(answer) != len(names):
         raise Wrong(f"{wanted}; yours has {len(answer)}.")
@@ -58,21 +58,42 @@ def check_generator_losses(losses):
         ([minimax, -nonsaturating], "The second has lost its sign: G minimises -log D(G(z)), which is never negative."),
         ([-minimax, -nonsaturating], "Both signs are turned: an optimiser would make the fakes worse."),
         (right * logits.size, "You summed over the samples; take the mean."),
-        (
-            [nonsaturating, nonsaturating],
-            "Both are the non-saturating loss; minimax has log(1 - D), not -log D.",
-        ),
+        ([nonsaturating, nonsaturating], "Both are the non-saturating loss; minimax has log(1 - D), not -log D."),
+        ([minimax, minimax], "Both are the minimax loss; the non-saturating one has -log D, not log(1 - D)."),
+        ([minimax, -minimax], "The second is the first with its sign turned, -log(1 - D). Non-saturating is -log D."),
+        ([-nonsaturating, nonsaturating], "The first is log D; minimax has log(1 - D)."),
+        (right / 2, "Halved: each loss is one mean, without a factor of 1/2."),
+        ([-_softplus(logits.mean()), _softplus(-logits.mean())], "Take the mean of the losses, not of the logits."),
+        ([_sigmoid(logits).mean(), _sigmoid(-logits).mean()], "These are probabilities; their logarithms are wanted."),
     ]
     found = np.array([to_array(part, f"the {name} loss") for part, name in
                       zip(_several(losses(jnp.asarray(logits)), names), names, strict=True)])  # fmt: skip
     expect(found, right, "the pair of losses", mistakes, otherwise="Compare each with the formula of hint 2.")
-    for sure in (200.0, -200.0):
-        for i, name in enumerate(names):
-            of_name = lambda a, i=i: jnp.asarray(losses(a)[i])  # noqa: E731
-            for part, value in (("", of_name), ("the gradient of ", jax.grad(of_name))):
-                if not np.isfinite(np.asarray(value(jnp.full(3, sure)))).all():
-                    raise Wrong(f"{part}the {name} loss is not finite at logits of {sure:g}: write it with `softplus`.")
-    return "Both are finite at logits of +-200. At logits of 0 they are -log 2 and log 2."
+    exact = {"": [-_softplus(SURE), _softplus(-SURE)], "the gradient of ": [-_sigmoid(SURE) / 4, -_sigmoid(-SURE) / 4]}
+    for i, name in enumerate(names):
+        of_name = lambda a, i=i: jnp.asarray(losses(a)[i])  # noqa: E731
+        for part, value in (("", of_name), ("the gradient of ", jax.grad(of_name))):
+            try:
+                found = np.array([value(jnp.full(4, logit)) for logit in SURE]).reshape(SURE.size, -1)[:, 0]
+            except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError):
+                return "Both are right. (In training use `jnp`: JAX cannot differentiate through NumPy or `float`.)"
+            for sure, here, wanted in zip(SURE, found, exact[part][i], strict=True):
+                _survives(f"{part}the {name} loss", float(sure), float(here), float(wanted))
+    return "Both, and their gradients, are right at logits of +-200. At logits of 0 they are -log 2 and log 2."
+
+
+SURE = np.array([200.0, -200.0, 30.0, -30.0])
+"""Fake logits at which D is so sure that a sigmoid in float32 is 0 or 1."""
+
+
+def _survives(what: str, logit: float, found: float, wanted: float) -> None:
+    if not np.isfinite(found):
+        raise Wrong(f"{what} is not finite at logits of {logit:g}: write it with `softplus`.")
+    if abs(found - wanted) > 1e-3 * max(1.0, abs(wanted)):
+        raise Wrong(
+            f"{what} is {found:.4g} at logits of {logit:g}; it should be {wanted:.4g}. A small number added inside the "
+            "logarithm, or a clipped D, keeps it finite but wrong: write it with `softplus`."
+        )
 
 
 generator_losses = Exercise(
@@ -106,6 +127,11 @@ def generator_losses(fake_logits):
 def generator_losses(fake_logits):
     minimax = -jnp.logaddexp(0.0, fake_logits).mean()
     return [minimax, -minimax - fake_logits.mean()]
+""",
+        """
+def generator_losses(fake_logits):
+    a = np.asarray(fake_logits)
+    return float(-np.logaddexp(0, a).mean()), float(np.logaddexp(0, -a).mean())
 """,
     ),
     tempting=(
@@ -145,6 +171,36 @@ def generator_losses(fake_logits):
 """,
             "Take the mean",
         ),
+        Tempting(
+            """
+def generator_losses(fake_logits):
+    d = sigmoid(fake_logits)
+    return jnp.mean(jnp.log(1 - d + 1e-8)), -jnp.mean(jnp.log(d + 1e-8))
+""",
+            "finite but wrong",
+        ),
+        Tempting(
+            """
+def generator_losses(fake_logits):
+    d = jnp.clip(sigmoid(fake_logits), 1e-7, 1 - 1e-7)
+    return jnp.mean(jnp.log(1 - d)), -jnp.mean(jnp.log(d))
+""",
+            "finite but wrong",
+        ),
+        Tempting(
+            """
+def generator_losses(fake_logits):
+    return -softplus(jnp.mean(fake_logits)), softplus(-jnp.mean(fake_logits))
+""",
+            "not of the logits",
+        ),
+        Tempting(
+            """
+def generator_losses(fake_logits):
+    return -jnp.mean(softplus(fake_logits))
+""",
+            "Return 2 things",
+        ),
     ),
 )
 
@@ -158,6 +214,9 @@ def check_gradient_ratio(ratio):
     mistakes = [
         (1 / right, "Upside down: this is minimax over non-saturating. At a = -10 the non-saturating one is larger."),
         (-right, "Both gradients are negative, so their ratio is positive."),
+        (-1 / right, "Upside down, and both gradients are negative, so their ratio is positive."),
+        (_sigmoid(logits) * _sigmoid(-logits), "You multiplied the two gradients; by what factor is one the larger?"),
+        (_sigmoid(-logits) - _sigmoid(logits), "You subtracted the two gradients; by what factor is one the larger?"),
         (-logits, "This is the logarithm of the ratio."),
         (
             1 - _sigmoid(logits),
@@ -229,7 +288,19 @@ def check_pull_while_losing(pull):
                 "D's gradient is taken at logit -m, where D is right about the fake and has nothing to learn. "
                 "D loses where it believes a fake: at +m.",
             ),
-            ([yes, -no, -yes], "The question is the size: take absolute values."),
+            *(
+                (right * signs, "The question is the size: take absolute values.")
+                for signs in ([1, -1, -1], [1, -1, 1], [1, 1, -1], [-1, 1, 1], [-1, -1, -1])
+            ),
+            (
+                [no, -yes, -no],
+                "Each player is looked at where it wins. Turn the sign of the logit, then take the size.",
+            ),
+            ([yes, yes, yes], "With the minimax loss G's pull is sigmoid(a), at the logit -m where G loses."),
+            (
+                [no, no, no],
+                "One of G's losses keeps its pull where G loses, and so does D: at which logit does D lose?",
+            ),
             ([yes, yes, no], "At logit +m the fake passes for real, and G is winning. G loses at -m."),
             ([no, yes, no], "Each player is looked at where it wins. Turn the sign of the logit."),
             ([yes, yes, no][::-1], "D is looked at where it wins, and G's two losses have changed places."),
@@ -328,26 +399,27 @@ def check_hellinger_row(row):
     root = np.sqrt(ratios)
     output, conjugate = 1 - 1 / root, root - 1
     names = ("T", "f*(T)")
-    found = np.array([to_array(part, name, ratios.shape) for part, name in
-                      zip(_several(row(jnp.asarray(ratios)), names), names, strict=True)])  # fmt: skip
-    mistakes = [
-        ([output / 2, conjugate / 2], "Halved: this row's f is (sqrt(r) - 1)^2, without a factor of 1/2."),
-        ([conjugate, output], "The two have changed places: T first, then f*(T)."),
-        ([output, (root - 1) ** 2], "The second is f(r), the divergence's own function; f* is its conjugate, at T."),
-        ([(root - 1) ** 2, conjugate], "The first is f(r); the best T is its slope, f'(r)."),
-        ([output, -conjugate], "f*(T) has the wrong sign: sup over r of r T - f(r)."),
-        (
-            [output, output / (1 + output)],
-            "f*(t) = t / (1 - t), with a minus: it must grow without bound as t nears 1.",
-        ),
-        (
-            [2 * (root - 1), conjugate],
-            "T = 2 (sqrt(r) - 1) forgets the inner derivative: that of sqrt(r), 1/(2 sqrt(r)).",
-        ),
-        ([-output, conjugate], "T has the wrong sign: it must be large where samples are real, at large r."),
-    ]
-    expect(found, np.array([output, conjugate]), "the row at six ratios", mistakes,
-           otherwise="Differentiate f for T; then put T into f*(t) = sup over r of r t - f(r).")  # fmt: skip
+    parts = _several(row(jnp.asarray(ratios)), names)
+    t = to_array(parts[0], "T", ratios.shape)
+    expect(t, output, "T at six ratios", [
+        (output / 2, "Halved: this row's f is (sqrt(r) - 1)^2, without a factor of 1/2."),
+        ((root - 1) ** 2, "This is f(r); the best T is its slope, f'(r)."),
+        (2 * (root - 1), "2 (sqrt(r) - 1) forgets the inner derivative: that of sqrt(r), 1/(2 sqrt(r))."),
+        (conjugate, "This is f*(T), which comes second. T is f'(r): 2 (sqrt(r) - 1) times 1/(2 sqrt(r))."),
+        (-output, "T has the wrong sign: it must be large where samples are real, at large r."),
+        (1 - root, "T must rise with r: f'(r) = 2 (sqrt(r) - 1) times the inner derivative, 1/(2 sqrt(r))."),
+        (1 - 1 / ratios, "The derivative of sqrt(r) is 1/(2 sqrt(r)), not 1/(2 r)."),
+        (np.log(ratios), "This is u = log r; T is f'(r)."),
+        (1 + np.log(ratios), "This is the row of KL(p || p_g): its f is r log r."),
+    ], otherwise="Differentiate f(r) = r - 2 sqrt(r) + 1.")  # fmt: skip
+    expect(to_array(parts[1], "f*(T)", ratios.shape), conjugate, "f*(T) at six ratios", [
+        ((root - 1) ** 2, "This is f(r), the divergence's own function; f* is its conjugate, at T."),
+        (-conjugate, "f*(T) has the wrong sign: sup over r of r T - f(r)."),
+        (output / (1 + output), "f*(t) = t / (1 - t), with a minus: it must grow without bound as t nears 1."),
+        (ratios * output, "This is r T; take f(r) away from it."),
+        (ratios * output + (root - 1) ** 2, "r T - f(r), with a minus: you added f(r)."),
+        (root, "This is 1 / (1 - T); f*(t) = t / (1 - t)."),
+    ], otherwise="Put T into f*(t) = sup over r of r t - f(r): at this T the supremum is at r itself.")  # fmt: skip
     p, q = _normal(0, 1), _normal(1, 1)
     t, f_star = (to_array(part, "the row", X.shape) for part in row(jnp.asarray(p / q)))
     bound = np.sum(WEIGHTS * (p * t - q * f_star))
@@ -395,6 +467,8 @@ def hellinger_row(r):
             "def hellinger_row(r):\n    t = 2 * (jnp.sqrt(r) - 1)\n    return t, jnp.sqrt(r) - 1", "inner derivative"
         ),
         Tempting("def hellinger_row(r):\n    t = 1 - 1 / jnp.sqrt(r)\n    return t, f'{t}'", "should be"),
+        Tempting("def hellinger_row(r):\n    t = 1 - 1 / jnp.sqrt(r)\n    return t, r * t", "take f(r) away"),
+        Tempting("def hellinger_row(r):\n    return jnp.sqrt(r) - 1, 1 - 1 / jnp.sqrt(r)", "comes second"),
     ),
 )
 
@@ -419,11 +493,22 @@ def check_chi2_of_game(game):
             (np.sum(w * p * best**2), "Only the real samples' half: the fakes pay (D* - c)^2, too."),
             (np.sum(w * (p - q) ** 2 / q), "This is chi2(p || p_g). The game compares p + p_g with 2 p_g."),
             (np.sum(w * (p - q) ** 2 / (2 * q)), "Divided by 2 p_g; the game's chi2 divides by p + p_g."),
+            (np.sum(w * (p - q) ** 2 / p), "This is chi2(p_g || p). The game compares p + p_g with 2 p_g."),
+            (
+                np.sum(w * (p * (best - 1) ** 2 + q * (best + 1) ** 2)),
+                "This is what D pays, with its labels 1 and -1. In 2 C both terms have G's label c = 0.",
+            ),
+            (2 * right, "Twice what is asked: the two terms have no factor."),
+            (np.sum(w * best**2), "The densities are missing: each (D* - c)^2 is weighted with p or p_g."),
+            (np.sum(w * (p - q) ** 2), "Divide by p + p_g: this is the plain squared difference of the densities."),
             (right / w[0], "The weights are missing: a sum over points is no integral."),
+            (right / w[0] / p.size, "A mean over the grid's points is no integral: sum with the weights."),
             (np.sum(w * (p + q) * np.abs(best)), "This is the integral of |p - p_g|: square D*."),
         ]
         with np.errstate(all="ignore"):
             found = game(jnp.asarray(p), jnp.asarray(q), jnp.asarray(w))
+        if np.shape(found) == p.shape:
+            raise Wrong("Your answer has one number for each point of the grid: add them up, with the weights.")
         expect(found, right, f"2 C(G) for {name}", mistakes,
                otherwise="First D* = (b p + a p_g) / (p + p_g), with a = -1 and b = 1.", tolerance=1e-3)  # fmt: skip
     return "For N(0,1) and N(1,1) it is 0.408109, which is chi2 between p + p_g and 2 p_g."
@@ -504,12 +589,15 @@ def check_transport_cost(cost):
     for a, b in heaps:
         gap = np.cumsum(a - b)
         right.append(np.abs(gap).sum())
+        apart = a @ abs(bins[:, None] - bins) @ b
         levels = np.sort(np.concatenate([np.cumsum(a), np.cumsum(b)]))
         middle, width = (levels[1:] + levels[:-1]) / 2, np.diff(levels)
         places = [np.searchsorted(np.cumsum(heap), middle) for heap in (a, b)]
         squared = np.sum(width * (places[0] - places[1]) ** 2.0)
-        mistakes.append([np.abs(a - b).sum() / 2, np.abs(a - b).sum(), abs(bins @ (a - b)), squared, squared**0.5,
-                         np.abs(gap).max(), gap.sum(), np.abs(gap).sum() / 10])  # fmt: skip
+        moved, w1 = np.abs(a - b), right[-1]
+        mistakes.append([moved.sum() / 2, moved.sum(), abs(bins @ (a - b)), squared, squared**0.5, np.abs(gap).max(),
+                         gap.sum(), w1 / 10, w1 / 2, -w1, apart, np.sum(gap**2), np.cumsum(moved).sum(),
+                         abs(a.argmax() - b.argmax()), np.abs(np.sort(a) - np.sort(b)).mean()])  # fmt: skip
     reasons = (
         "This is the total variation: it counts how much moves, but not how far.",
         "This is the sum of |a - b|: it counts what is in the wrong bin, but not how far it must go.",
@@ -520,11 +608,26 @@ def check_transport_cost(cost):
         "This is the largest gap of the distribution functions; W1 sums all of them.",
         "Take the absolute value of each gap before you sum, or moves cancel.",
         "Bins lie 1 apart, so don't divide by their number.",
+        "Halved. |a - b| counts each move twice, but the gaps of the distribution functions count it once.",
+        "The sign is turned: `linprog` minimises, so the dual's `.fun` is minus the gap.",
+        "This is the cost when every fake goes to any real place by chance; the cheapest plan costs less.",
+        "You squared the gaps; take their absolute values.",
+        "First the cumulative sum, then the absolute value: otherwise what leaves and what comes never cancel.",
+        "This is the distance between the two highest bins. All the mass must move.",
+        "You compared the heights as if they were places: SciPy wants the bins' places first, the heights as weights.",
     )
-    found = np.array([to_array(cost(a, b), "the cost") for a, b in heaps])
+    answers = [cost(a, b) for a, b in heaps]
+    if hasattr(answers[0], "fun"):
+        raise Wrong("This is all that `linprog` found: the cost is its `.fun`.")
+    if np.shape(answers[0]) in ((10,), (11,), (9,)):
+        raise Wrong("One number is wanted: add up the absolute values of the gaps.")
+    if np.shape(answers[0]) in ((100,), (10, 10)):
+        raise Wrong("This is a plan. Its cost is the sum of mass times distance.")
+    found = np.array([to_array(answer, "the cost") for answer in answers])
     columns = list(zip(np.array(mistakes).T, reasons, strict=True))
     expect(found, np.array(right), "the cost for six pairs of heaps", columns,
-           otherwise="From bin 2 to bin 7, everything moves 5 far: the cost is 5.", tolerance=1e-3)  # fmt: skip
+           otherwise="From bin 2 to bin 7 everything moves 5 far: the cost is 5. Half in bin 3 and half in bin 5, to "
+           "halves in bins 0 and 8: the cost is 3.", tolerance=1e-3)  # fmt: skip
     return "All mass from bin 2 to bin 7 costs 5, however you solve it: linear programme, quantiles or sums of gaps."
 
 
@@ -577,6 +680,7 @@ def transport_cost(a, b):
         Tempting("def transport_cost(a, b):\n    return jnp.abs(jnp.sum(jnp.cumsum(a - b)))", "gaps summed"),
         Tempting("def transport_cost(a, b):\n    return jnp.max(jnp.abs(jnp.cumsum(a - b)))", "largest gap"),
         Tempting("def transport_cost(a, b):\n    return jnp.sum(jnp.abs(a - b))", "not how far"),
+        Tempting("def transport_cost(a, b):\n    return jnp.abs(jnp.cumsum(a - b))", "One number is wanted"),
     ),
 )
 
@@ -587,24 +691,29 @@ def transport_cost(a, b):
 def check_spotted(found):
     if not isinstance(found, dict) or set(found) != {"line", "minimum"}:
         raise Wrong('Keep the form: {"line": a number from 1 to 5, "minimum": a number}.')
-    line, minimum = (to_array(found[key], f'"{key}"') for key in ("line", "minimum"))
-    about = {
+    if any(part is None or isinstance(part, (list, tuple)) for part in found.values()):
+        raise Wrong("Each of the two is one number: the first line that does not follow, and the minimum of C(G).")
+    line, minimum = (float(to_array(found[key], f'"{key}"')) for key in ("line", "minimum"))
+    about: dict[float, str] = {
         1: "Line 1 holds: the derivative p/D - p_g/(1 - D) is 0 there, and nowhere else.",
         2: "Line 2 holds: it is V with D* put in.",
         3: "Line 3 holds, as a way of writing: int f log(f/g) may be called KL(f || g) for any g > 0. "
         "What follows from it is another matter.",
-        5: "Line 5 follows from line 4. Which is the first line that does not follow from the one before it?",
+        5: "Line 5 is wrong, but it is not the first: compare line 4 with what line 2 gives at p_g = p.",
     }
     if line != 4:
-        raise Wrong(about.get(int(line), "There are five lines: answer with 1 to 5."))
+        raise Wrong(about.get(line, "There are five lines: answer with 1, 2, 3, 4 or 5."))
     right = -2 * math.log(2)
     mistakes = [
         (0.0, "0 is what the text says. Compute C(G) at p_g = p from line 2."),
         (-right, "This is D's loss there, -V. The value is V itself."),
         (right / 2, "Each of the two terms is -log 2, and there are two."),
         (-right / 2, "Each of the two terms is the mean of log(1/2), which is negative; and there are two."),
+        (-2.0, "You took logarithms to base 2; ours are natural."),
+        (-2 * math.log10(2), "You took logarithms to base 10; ours are natural."),
     ]
-    expect(minimum, right, "the minimum of C", mistakes, otherwise="Compute C(G) at p_g = p from line 2.")
+    expect(minimum, right, "the minimum of C", mistakes, otherwise="Compute C(G) at p_g = p from line 2.",
+           tolerance=2e-3)  # fmt: skip
     return (
         "p + p_g has mass 2, so KL's `never below 0` does not hold for it: against a mass of 2 it is never below "
         "-log 2. There are two such terms, so C is never below -log 4 = -1.386."
@@ -626,13 +735,20 @@ spotted = {"line": ..., "minimum": ...}
 spotted = {"line": 4, "minimum": -2 * np.log(2)}
 """,
     check=check_spotted,
-    also_right=('spotted = {"line": 4, "minimum": -1.3863}', "spotted = dict(minimum=-jnp.log(4.0), line=4)"),
+    also_right=(
+        'spotted = {"line": 4, "minimum": -1.3863}',
+        'spotted = {"line": 4, "minimum": -1.386}',
+        'spotted = {"line": 4, "minimum": -1.39}',
+        "spotted = dict(minimum=-jnp.log(4.0), line=4)",
+    ),
     tempting=(
         Tempting('spotted = {"line": 3, "minimum": -1.3863}', "as a way of writing"),
-        Tempting('spotted = {"line": 5, "minimum": -1.3863}', "follows from line 4"),
+        Tempting('spotted = {"line": 5, "minimum": -1.3863}', "not the first"),
         Tempting('spotted = {"line": 4, "minimum": 0.0}', "what the text says"),
         Tempting('spotted = {"line": 4, "minimum": 1.3863}', "D's loss"),
         Tempting('spotted = {"line": 4, "minimum": -0.6931}', "there are two"),
+        Tempting('spotted = {"line": 4, "minimum": -2}', "base 2"),
+        Tempting('spotted = {"line": [4, 5], "minimum": -1.386}', "is one number"),
     ),
 )
 
@@ -657,6 +773,7 @@ def check_pay(pay):
             (slope, "This is D's best output, f'(r)."),
             (value - slope, "The slope is multiplied by r: r = p / p_g changes by -r per unit of p_g."),
             (value + r * slope, "More p_g makes r = p / p_g smaller: the second term has a minus."),
+            (-r * slope, "This is the slope's part alone; the mass that you add pays f(r) as well."),
             (-(r**2) * slope, "This is the derivative of f(p/q) alone; the integrand is q f(p/q)."),
         ]
         expect(pay(f, ratios), right, f"the pay for {name}", mistakes,
@@ -710,7 +827,7 @@ def pay(f, r):
 QUIZ = (
     Question(
         "frozen",
-        "D is at its best and held still. G looks at its own loss, E log(1 - D*). What has to do with 2 JSD?",
+        "D is at its best and held still. G looks at its own loss, E log(1 - D*). How is it related to 2 JSD?",
         (
             Choice(
                 "The loss's value: it is 2 JSD - log 4.",
