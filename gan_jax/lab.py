@@ -5,7 +5,6 @@ kernel takes them and answers with one picture, the page paints it and asks agai
 outruns the page, and stops with it.
 """
 
-import base64
 import copy
 import functools
 import io
@@ -17,7 +16,6 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import anywidget
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,6 +25,7 @@ from jaxtyping import Float, UInt8
 from . import data, losses, metrics, nets, theory, train
 from .data.distributions import _draw
 from .errors import Diverged, Menu, check_count, suggestion
+from .explorer import StillWidget
 from .train import Gan, Hyperparams
 
 SIDE = 64
@@ -553,7 +552,7 @@ def _hyper_code(hyper: Hyperparams) -> str:
 # ---- the widget: messages come in from the page, frames go out ----
 
 
-class Lab(anywidget.AnyWidget):
+class Lab(StillWidget):
     """The live view of a `Session`. Make one with `open`; show it by ending a cell with it.
 
     Attributes:
@@ -562,8 +561,7 @@ class Lab(anywidget.AnyWidget):
 
     _esm = Path(__file__).with_name("lab.js")
     _css = Path(__file__).with_name("lab.css")
-    # ipywidgets 7 has its own way to show itself, which knows no still picture
-    _ipython_display_ = None
+    _invitation = "Run this cell where widgets are shown to train it live."
 
     setup = traitlets.Dict().tag(sync=True)
     scene = traitlets.Dict().tag(sync=True)
@@ -716,20 +714,8 @@ class Lab(anywidget.AnyWidget):
         parts = (frame.surface, frame.fake.astype("<f4"), frame.curve.astype("<f4"))
         self.send(header, [b"".join(part.tobytes() for part in parts)])
 
-    def _repr_mimebundle_(self, **keywords: Any) -> Any:
-        """The widget, and for pages that can show none a still picture that says in words what it shows."""
-        bundle = super()._repr_mimebundle_(**keywords)
-        if bundle is None:
-            return None
-        contents, metadata = bundle
-        try:
-            png, words = still(self.session)
-        except Exception:  # the picture is a courtesy; without it the widget still works
-            return bundle
-        return (
-            {**contents, "image/png": base64.b64encode(png).decode(), "text/plain": words},
-            {**metadata, "image/png": {"alt": words}},
-        )
+    def _still(self) -> tuple[bytes, str]:
+        return still(self.session)
 
 
 def _reference(value: float | None) -> list | None:
@@ -762,7 +748,7 @@ def still(session: Session) -> tuple[bytes, str]:
     score = "" if frame.modes is None else f" They reach {frame.modes} of {len(session.target.means)} modes."
     return png.getvalue(), (
         f"Laboratory at step {frame.step:,}, target {session.target_name}: {POINTS} real and {POINTS} fake samples "
-        f"on the heat map of the discriminator's answer.{score} Run this cell where widgets are shown to train it live."
+        f"on the heat map of the discriminator's answer.{score}"
     )
 
 

@@ -40,6 +40,7 @@ from .scene import (
     Slider,
 )
 from .still import still
+from .still_widget import StillWidget
 from .widget import Explorer, open
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "Panel",
     "Scene",
     "Slider",
+    "StillWidget",
     "best_response",
     "compilations",
     "minimax",

@@ -53,6 +53,10 @@ class Heaps(NamedTuple):
             raise ValueError(f"the narrowest heap has standard deviation {min(scales):g}; the grid needs at least 0.05")
         return cls(tuple(means), tuple(scales), tuple(weights))
 
+    def same_as(self, other: "Heaps") -> bool:
+        """Whether both have the same numbers, up to the rounding of float32."""
+        return len(self.means) == len(other.means) and np.allclose(np.array(self), np.array(other), atol=1e-6)
+
     def log_density(self, x: Line) -> Line:
         """Logarithm of the density at x, in nats."""
         weights, scales = np.asarray(self.weights), np.asarray(self.scales)
@@ -101,7 +105,8 @@ class Setting(NamedTuple):
             return cls(REAL, REACH)
         heaps = Heaps.of(target)
         edges = [abs(mean) + 4 * scale for mean, scale in zip(heaps.means, heaps.scales, strict=True)]
-        return cls({"yours": ("your target", heaps), **REAL}, max(REACH, *edges))
+        others = {name: (words, real) for name, (words, real) in REAL.items() if not heaps.same_as(real)}
+        return cls({"yours": ("your target", heaps), **others}, max(REACH, *edges))
 
     def grid(self, cells: int) -> theory.Quadrature:
         """A rule of `cells` a unit of x, wide enough for eight standard deviations of the widest heap at the edge."""
@@ -373,7 +378,7 @@ def best_response_scene(setting: Setting, values: dict[str, Any]) -> Scene:
         f"{best:.4g}. The logit's error is {trained.errors[k]:.3g}."
     )
     panels = [_drawn(pair, q, [after], setting.reach, ""), _over_k(trained, best, k)]
-    return Scene(panels, numbers, words, _how_near(best - now, k), _absent(values))
+    return Scene(panels, numbers, words, _how_near(best - now, float(trained.errors[k]), k), _absent(values))
 
 
 def _over_k(trained: Trained, best: float, k: int) -> Panel:
@@ -391,11 +396,16 @@ def _over_k(trained: Trained, best: float, k: int) -> Panel:
     return Panel(marks, ends, (bottom, top), "", "steps that D has trained", "V", (0.0, widest), "error of the logit")
 
 
-def _how_near(gap: float, k: int) -> str:
+def _how_near(gap: float, error: float, k: int) -> str:
     if k == 0:
         return "D has not learnt anything yet: its answer depends on its first weights. Move k."
     if gap > 0.02:
         return "D is not at its best: what it passes on to G is not the gradient of JSD."
+    if error > 0.3:
+        return (
+            f"V(D) is close to its best value, but the logit is off by {error:.2g}: where D is sure already, V hardly "
+            "pays for being as sure as it should. KL read off this logit would be wrong."
+        )
     return "V(D) is close to its best value. The logit is right where there are samples; elsewhere it is a guess."
 
 

@@ -4,7 +4,6 @@ The page asks for one scene at a time and the kernel answers with one; of the mo
 newest. So dragging never queues up, and no thread is needed.
 """
 
-import base64
 import io
 import threading
 import traceback
@@ -13,7 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import matplotlib
 import numpy as np
 import traitlets
@@ -22,17 +20,16 @@ from .. import plots
 from ..errors import UnknownName, suggestion
 from .scene import Bars, Choice, Control, Mark, Panel, Scene, Slider, Value, arrays, check_scene, shown
 from .still import still
+from .still_widget import StillWidget
 
 Answer = Callable[[dict[str, Any]], Scene]
 
 
-class Explorer(anywidget.AnyWidget):
+class Explorer(StillWidget):
     """A live picture. Make one with `open`; show it by ending a cell with it."""
 
     _esm = Path(__file__).with_name("explorer.js")
     _css = Path(__file__).with_name("explorer.css")
-    # ipywidgets 7 has its own way to show itself, which knows no still picture
-    _ipython_display_ = None
 
     setup = traitlets.Dict().tag(sync=True)
     picture = traitlets.Dict().tag(sync=True)
@@ -120,27 +117,11 @@ class Explorer(anywidget.AnyWidget):
         plain = isinstance(error, (ValueError, TypeError, UnknownName)) and not where and str(error)
         return f"{error}." if plain else f"{type(error).__name__}: {error}{where}."
 
-    def _repr_mimebundle_(self, **keywords: Any) -> Any:
-        """The widget, and for pages that can show none a still picture that says in words what it shows."""
-        bundle = super()._repr_mimebundle_(**keywords)
-        if bundle is None:
-            return None
-        contents, metadata = bundle
-        try:
-            drawn, png = still(self._scene, list(self._controls.values()), self._values), io.BytesIO()
-            with matplotlib.rc_context(plots.STYLE):
-                drawn.savefig(png, format="png", dpi=110)
-        except Exception:  # the picture is a courtesy; without it the widget still works
-            return bundle
-        words = f"{self._title + ': ' if self._title else ''}{plots.alt(drawn)}"
-        return (
-            {
-                **contents,
-                "image/png": base64.b64encode(png.getvalue()).decode(),
-                "text/plain": f"{words} Run this cell where widgets are shown to move the controls.",
-            },
-            {**metadata, "image/png": {"alt": words}},
-        )
+    def _still(self) -> tuple[bytes, str]:
+        drawn, png = still(self._scene, list(self._controls.values()), self._values), io.BytesIO()
+        with matplotlib.rc_context(plots.STYLE):
+            drawn.savefig(png, format="png", dpi=110)
+        return png.getvalue(), f"{self._title + ': ' if self._title else ''}{plots.alt(drawn)}"
 
 
 def _describe(control: Control) -> dict[str, Any]:

@@ -1,0 +1,36 @@
+"""A widget comes in; one that also leaves a still picture, with words, where no widget can be shown goes out."""
+
+import base64
+from typing import Any
+
+import anywidget
+
+
+class StillWidget(anywidget.AnyWidget):
+    """An anywidget with a still picture for pages that can show no widget, such as a notebook on a code host.
+
+    A subclass says what the picture is in `_still`, and in `_invitation` what the widget itself would offer.
+    """
+
+    _invitation = "Run this cell where widgets are shown to move the controls."
+
+    # ipywidgets 7 has its own way to show itself, which knows no still picture
+    _ipython_display_ = None
+
+    def _still(self) -> tuple[bytes, str]:
+        """Draw what is shown now: a PNG, and its description in words."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **keywords: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**keywords)
+        if bundle is None:
+            return None
+        contents, metadata = bundle
+        try:
+            png, words = self._still()
+        except Exception:  # the picture is a courtesy; without it the widget still works
+            return bundle
+        return (
+            {**contents, "image/png": base64.b64encode(png).decode(), "text/plain": f"{words} {self._invitation}"},
+            {**metadata, "image/png": {"alt": words}},
+        )
