@@ -97,7 +97,7 @@ ADVICE: Sequence[tuple[type[BaseException] | tuple[type[BaseException], ...], st
     (
         TypeError,
         "scalar-output",
-        "`jax.grad` wants a function that returns one number: take the mean over the samples.",
+        "`jax.grad` wants a function that returns one number: take the mean over the samples, or use `jax.vmap`.",
     ),
     (
         TypeError,
