@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from gan_jax import data, explorer, theory
 from gan_jax.explorer import Curve, Handle
-from gan_jax.explorer.minimax import MODES, REAL, STEPS, Heaps, _train, _trained, train_discriminator
+from gan_jax.explorer.minimax import MODES, REAL, STEPS, Heaps, Setting, _train, _trained, train_discriminator
 
 SETTINGS = [
     {},
@@ -192,6 +192,22 @@ def test_moving_k_trains_nothing_and_another_pair_compiles_nothing(training):
     assert _train._cache_size() == compiled
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"k": 0}, "not learnt anything"),
+        ({"k": 10}, "not the gradient of JSD"),
+        ({"k": STEPS}, "right where there are samples"),
+        ({"k": STEPS, "p": "two"}, "off by 1"),  # V is near its best, and the logit is not
+        ({"k": STEPS, "mean_1": 6.0}, "off by 8"),
+    ],
+)
+def test_the_remark_tells_a_good_value_from_a_good_logit(training, setting, said):
+    training.reset()
+    assert said in moved(training, **setting).scene.remark
+    training.reset()
+
+
 def test_training_depends_on_key_and_pair_only():
     x = np.array([-1.0, 0.5, 3.0])
     key = jax.random.key(3)
@@ -214,6 +230,11 @@ def test_a_target_of_ones_own_comes_first(as_users_see_it):
     log_p = np.asarray(target.log_prob(np.asarray(curve.x, np.float32)[:, None]))
     assert curve.y == pytest.approx(np.exp(log_p), abs=1e-5)
     assert live.scene.panels[0].x[1] >= 2.5 + 4 * 0.8
+
+
+def test_a_target_that_the_menu_has_stands_on_it_once(as_users_see_it):
+    assert list(Setting.of(data.mixture([-2.0, 2.0], 0.6)).real) == ["yours", "one", "three"]
+    assert list(Setting.of(data.gaussian(0.0, 1.1)).real) == ["yours", *REAL]
 
 
 def test_more_heaps_than_the_menu_has_can_be_trained_on(as_users_see_it):

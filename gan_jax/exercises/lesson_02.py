@@ -1,6 +1,7 @@
 """The exercises and the quiz of lesson 02, the minimax game."""
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +37,13 @@ def _sigmoid(x):
     return np.exp(-_softplus(-np.asarray(x, np.float64)))
 
 
+def _of_two(value, what):
+    """A pair of numbers, or `Wrong` with what to do about a pair of arrays."""
+    if isinstance(value, (tuple, list)) and len(value) == 2 and max(map(np.size, value)) > 1:
+        raise Wrong(f"{what} should be two numbers; yours has arrays in it. Make one number of each.")
+    return to_array(value, what, (2,))
+
+
 # ---- V from logits ----
 
 REAL = jnp.array([2.0, -0.5, 1.0, 0.25])
@@ -50,7 +58,7 @@ def check_game_value(game_value):
         (right / 2, "You halved it: V adds the two means, so that an undecided D has -log 4."),
         (
             -_softplus(real).mean() - _softplus(-fake).mean(),
-            "The players' samples are swapped: D is paid log D on real samples and log(1 - D) on fakes.",
+            "The other way round: D is paid log D on real samples and log(1 - D) on fakes. Which logit has a minus?",
         ),
         (
             -_softplus(-real).mean() - _softplus(-fake).mean(),
@@ -60,6 +68,14 @@ def check_game_value(game_value):
         (_sigmoid(real).mean() + 1 - _sigmoid(fake).mean(), "These are probabilities; V takes their logarithms."),
         (-_softplus(-real).mean(), "The fake samples' half is missing."),
         (-_softplus(fake).mean(), "The real samples' half is missing."),
+        (-_softplus(-real).mean() + _softplus(fake).mean(), "The fakes' half has the wrong sign: V adds both."),
+        (_softplus(-real).mean() - _softplus(fake).mean(), "The real samples' half has the wrong sign: log D <= 0."),
+        (
+            np.log(_sigmoid(real).mean()) + np.log(1 - _sigmoid(fake).mean()),
+            "This is the logarithm of a mean; V is a mean of logarithms.",
+        ),
+        (right / LOG2, "This is in bits, with log to the base 2; ours is the natural logarithm, and the unit the nat."),
+        (right / np.log(10), "This is with log to the base 10; ours is the natural logarithm."),
     ]
     expect(game_value(REAL, FAKE), right, "V", mistakes, otherwise="Compare each half with the formula of hint 2.")
     expect(game_value(REAL, FAKE[:2]), -_softplus(-real).mean() - _softplus(fake[:2]).mean(), "V of 4 real and 2 fakes")
@@ -67,6 +83,10 @@ def check_game_value(game_value):
         sure = np.asarray(game_value(jnp.full(3, size), jnp.full(3, size)))
         if not np.isfinite(sure).all():
             raise Wrong(f"At logits of {size:g} V is not finite: write log D(x) with `softplus`, not with `log`.")
+        otherwise = (
+            "D is sure and half the time wrong. A clip, or a small number inside `log`, hides it; softplus doesn't."
+        )
+        expect(sure, -200.0, f"V where all logits are {size:g}", otherwise=otherwise)
     return "An undecided D, logits 0, wins -log 4 = -1.386. The most that any D could win is 0, being sure and right."
 
 
@@ -144,7 +164,7 @@ def game_value(real_logits, fake_logits):
 
 # ---- who moves first ----
 
-PAYOFF = np.array([[3.0, -1.0, 2.0], [0.0, 1.0, -2.0]])
+PAYOFF = np.array([[3.0, -1.0, 2.0], [0.5, 1.5, -2.0]])
 
 
 def _orders(payoff):
@@ -161,11 +181,14 @@ def check_order_of_play(order_of_play):
             "The roles are swapped: the payoff is what D wins, so D maximises it and G minimises it.",
         ),
         ((PAYOFF.max(), PAYOFF.min()), "Nobody replies here: whoever moves second answers the move it sees."),
+        ((PAYOFF.min(), PAYOFF.max()), "Both minimise here, or both maximise: D wants the payoff large, G small."),
+        ((0, 1), "These are positions, of argmax and argmin; give the payoffs there."),
+        ([theory.saddle(PAYOFF).value] * 2, "This is the value with mixing; here each player picks one move."),
         ((PAYOFF.mean(), PAYOFF.mean()), "This is what two players get who choose blindly."),
-        ((d_first, d_first), "The order matters here: with D first it is 0; with G first it is larger."),
-        ((g_first, g_first), "The order matters here: with G first it is 1; with D first it is smaller."),
+        ((d_first, d_first), "The order matters here: with D first it is 0.5; with G first it is larger."),
+        ((g_first, g_first), "The order matters here: with G first it is 1.5; with D first it is smaller."),
     ]
-    found = to_array(order_of_play(PAYOFF), "the pair (D first, G first)", (2,))
+    found = _of_two(order_of_play(PAYOFF), "the pair (D first, G first)")
     otherwise = "The one who moves second sees the first move. Whoever moves first reckons with the best reply."
     expect(found, (d_first, g_first), "the pair (D first, G first)", mistakes, otherwise=otherwise)
     rng = np.random.default_rng(0)
@@ -253,6 +276,11 @@ def check_best_discriminator(best_discriminator):
         (p / (1 + p), "1 stands where p_g should: the other share of the mass at x is p_g."),
         (log_p / (log_p + log_q), "The shares are those of the densities, not of their logarithms."),
         (2 * p / (p + q), "A factor 2 too many: this is p over the half-way mixture."),
+        (q / p, "This is a ratio of densities, upside down; D is a probability."),
+        (np.log(right), "This is log D*; D* itself is asked for."),
+        (_sigmoid(p / q), "The sigmoid wants the logarithm of the ratio, log p - log p_g, not the ratio."),
+        (_sigmoid(p - q), "The sigmoid wants the difference of the logarithms, not of the densities."),
+        (_sigmoid(log_p / log_q), "The logarithm of p / p_g is log p minus log p_g, not log p over log p_g."),
     ]
     otherwise = "At x there are p real samples for p_g fakes. What share of them is real?"
     found = to_array(best_discriminator(log_p, log_q), "D*", None)
@@ -263,7 +291,13 @@ def check_best_discriminator(best_discriminator):
             "Far away from both, where e^-2000 is 0 to the computer, your D* is 0 / 0. Divide p / (p + p_g) by p "
             "on paper, and only log p - log p_g is left: the sigmoid of it never breaks."
         )
-    expect(far, [1.0, 0.0], "D* far away from both")
+    expect(
+        far,
+        [1.0, 0.0],
+        "D* far away from both",
+        otherwise="There e^-2000 is 0 to the computer, and what you add or put in its place decides. The sigmoid of "
+        "log p - log p_g needs neither density.",
+    )
     return "Only the ratio of the two densities counts: where both are tiny, D can still be sure."
 
 
@@ -347,8 +381,23 @@ def check_kl_from_logits(kl_from_logits):
         ([np.exp(real).mean(), np.exp(-fake).mean()], "This is a mean of the ratio; KL is a mean of its logarithm."),
         ([right.mean()] * 2, "This is the mean of the two; give both."),
         ([real.sum(), -fake.sum()], "You summed; an expectation is a mean."),
+        ([log_d[0], -_softplus(-fake).mean()], "These are means of log D; KL needs the logit itself."),
+        ([-log_d[0], _softplus(-fake).mean()], "These are means of -log D; KL needs the logit itself."),
+        (
+            [LOG2 + log_d[0], LOG2 + log_d[1]],
+            "These are the KL of p and p_g from their half-way mixture, whose mean is JSD; KL needs the logit itself.",
+        ),
+        (
+            [(np.exp(real) * real).mean(), -(np.exp(-fake) * fake).mean()],
+            "The samples come from p and p_g already, each as often as it should; no weight is needed.",
+        ),
+        (
+            [(np.exp(real) * real).mean(), -(np.exp(fake) * fake).mean()],
+            "The samples come from p and p_g already, each as often as it should; no weight is needed.",
+        ),
+        ([abs(real).mean(), abs(fake).mean()], "Single logits may have either sign; average them as they are."),
     ]
-    found = to_array(kl_from_logits(jnp.asarray(real), jnp.asarray(fake)), "the pair of KL", (2,))
+    found = _of_two(kl_from_logits(jnp.asarray(real), jnp.asarray(fake)), "the pair of KL")
     expect(found, right, "the pair of KL", mistakes, otherwise="A mean of u over real samples, one of -u over fakes.")
     expect(kl_from_logits(jnp.array([2.0]), jnp.array([-3.0])), (2.0, 3.0), "the pair for one sample of each")
     return "Two divergences without any density: all that they need is samples and a good D."
@@ -430,6 +479,7 @@ def check_distances(distances):
     for shift in (1.0, 4.0, -2.0, 8.0):
         found = to_array(distances(shift), f"the triple (JSD, KL, W1) at shift {shift:g}", (3,))
         jsd, kl, w1 = _jsd_of_shift(shift), shift**2 / 2, abs(shift)
+        overlap_lost = math.erf(abs(shift) / math.sqrt(8))
         mistakes = {
             "JSD": [
                 (jsd / LOG2, "This is in bits; all of ours are in nats, with log 2 as the largest."),
@@ -438,17 +488,23 @@ def check_distances(distances):
                 (kl / 4, "This is JSD's beginning at small shifts, shift^2 / 8; it goes on as if there were no log 2."),
                 (2 * jsd, "This is 2 JSD: JSD is the mean of two KL, not their sum."),
                 (np.sqrt(jsd), "This is the root of JSD, a metric of its own; JSD itself is asked for."),
+                (jsd / 2, "This is half of JSD, which is the mean of two KL: half their sum."),
+                (jsd - LOG2, "A log 2 is lost: the half-way mixture is half of p + p_g."),
+                (kl / 2, "The half-way mixture is the mean of the densities, not of their logarithms."),
                 (LOG2, "JSD comes near to log 2 for large shifts only."),
             ],
             "KL": [
                 (shift**2, "A factor 1/2 is missing: log p - log p_g is half a difference of squares."),
                 (abs(shift), "This is W1. KL grows with the square of the shift."),
+                (abs(shift) / 2, "The shift enters squared: log p - log p_g is half a difference of squares."),
                 (jsd, "This is JSD. KL is taken from p_g itself, not from the half-way mixture."),
             ],
             "W1": [
                 (shift, "A distance is never negative: a shift to the left is as far as one to the right."),
                 (shift**2, "This is the squared distance, as W2^2 has it; W1 is a mean way."),
                 (0.5 * shift**2, "This is KL. Every sample must go the same way, the shift."),
+                (overlap_lost, "This is the total variation: it says how much has to move, W1 also how far."),
+                (2 * overlap_lost, "This adds up |p - p_g|: how much has to move (twice), not how far."),
             ],
         }
         for name, value, right in zip(names, found, (jsd, kl, w1), strict=True):
@@ -587,6 +643,19 @@ def check_generator_pull(generator_pull):
                 "This is the gradient of 1 - D; V takes its logarithm.",
             ),
             (-np.mean(_softplus(a)), "This is V's half itself; take its derivative in the mean."),
+            (
+                0.0,
+                "Nothing hangs on the mean here: make the fakes, mean + z, inside the function that is differentiated.",
+            ),
+            (right / len(z), "Too small by n: each fake moves with the mean, so add their slopes, with weight 1/n."),
+            (np.mean(slope), "This is the slope of the logit; log(1 - D), not the logit, stands in V."),
+            (np.mean(_sigmoid(a) * (1 - _sigmoid(a)) * slope), "This is the gradient of D; V has log(1 - D) in it."),
+            (
+                np.mean((1 - 2 * _sigmoid(a)) * slope),
+                "The real samples' half doesn't move with G; only log(1 - D) is asked at the fakes.",
+            ),
+            (-_sigmoid(_logit(mean)) * _slope(mean), "This is at the mean alone; average over the fakes, mean + z."),
+            (-np.mean(_sigmoid(_logit(mean * z)) * _slope(mean * z) * z), "The fakes are mean + z, not mean times z."),
         ]
         expect(
             generator_pull(lambda x: _logit(x), jnp.float32(mean), jnp.asarray(z, jnp.float32)),
@@ -693,8 +762,18 @@ def check_value_from_jsd(value_from_jsd):
             (2 * jsd + LOG4, "The sign of log 4: V is a mean of logarithms of probabilities and never above 0."),
             (LOG4 - 2 * jsd, "This is D's loss, -C. V is asked for."),
             (jsd, "This is JSD itself; the value of the game is shifted and stretched."),
+            (-LOG4 - 2 * jsd, "The sign of JSD: -log 4 is the least value, and JSD lifts it."),
+            (-2 + 2 * jsd, "The logarithm is the natural one: log 4 = 1.386."),
+            (-np.log10(4) + 2 * jsd, "The logarithm is the natural one: log 4 = 1.386."),
         ]
-        expect(value_from_jsd(jsd), -LOG4 + 2 * jsd, f"C at JSD {jsd:g}", mistakes, otherwise="Redo lines 3 and 4.")
+        expect(
+            value_from_jsd(jsd),
+            -LOG4 + 2 * jsd,
+            f"C at JSD {jsd:g}",
+            mistakes,
+            otherwise="Redo lines 3 and 4.",
+            tolerance=5e-4,  # 1.386, as the lesson prints it, will do
+        )
     return "The least value is -log 4 = -1.386, at p_g = p. It is 0 only where the heaps do not meet at all."
 
 
@@ -741,6 +820,12 @@ def check_balanced_logit(balanced_logit):
             (logit - real / fake, "The numbers enter odds as a factor, so the logit as a logarithm."),
             (logit * fake / real, "Odds are multiplied, so logits are added to; do not stretch the logit."),
             (logit - np.log(real / (real + fake)), "Take the odds of real to fake, not the share of real."),
+            (logit + np.log(real / (real + fake)), "Take the odds of real to fake off, not a share."),
+            (logit - np.log(fake / (real + fake)), "Take the odds of real to fake, not the share of fakes."),
+            (logit * real / fake, "Odds are multiplied, so logits are added to; do not stretch the logit."),
+            (logit - prior / LOG2, "The logarithm is the natural one, as in the logit."),
+            (_sigmoid(logit - prior), "This is a probability; u is its logit."),
+            (np.exp(logit - prior), "This is the ratio p / p_g; u is its logarithm."),
         ]
         expect(
             balanced_logit(logit, real, fake),
@@ -861,7 +946,10 @@ who_starves = Question(
             "G's gradient is -sigmoid(a) times the logit's slope: next to nothing just when G is worst.",
             True,
         ),
-        Choice("Nobody: D is sure, so its gradient is large.", "log(1 - D) is flat where D is near 0."),
+        Choice(
+            "Nobody: D is sure, so its gradient is large.",
+            "as a function of the logit, log(1 - D) is flat there: its slope is -sigmoid(a), nearly 0.",
+        ),
         Choice("Both, and so the game is at its equilibrium.", "at the equilibrium D says 1/2, and p_g = p."),
     ),
 )
