@@ -1,4 +1,4 @@
-"""The small games of theory against closed forms, and the values at equilibrium of every loss."""
+"""The games of theory against fields written out, the values at equilibrium of every loss, games on a table."""
 
 import math
 
@@ -9,50 +9,6 @@ import pytest
 from gan_jax import losses, theory
 
 # ---- small games ----
-
-R1 = lambda weight: {"penalty": losses.r1, "penalty_weight": weight}  # noqa: E731
-
-
-@pytest.mark.parametrize(
-    ("game", "eigenvalue"),
-    [
-        (theory.dirac_gan(losses.minimax), 0.5j),
-        (theory.dirac_gan(losses.nonsaturating), 0.5j),
-        (theory.dirac_gan(losses.wasserstein), 1j),
-        (theory.dirac_gan(**R1(0.5)), -0.25 + math.sqrt(0.25 - 0.0625) * 1j),
-        (theory.dirac_gan(**R1(1.0)), -0.5),
-        (theory.dirac_gan(**R1(2.0)), -1 + math.sqrt(0.75)),
-        (theory.dirac_gan(instance_noise=0.7), -0.1225 + 0.48476j),
-        (theory.consensus(theory.dirac_gan(), 1.0), -0.25 + 0.5j),
-        (theory.bilinear, 1j),
-    ],
-    ids=lambda case: getattr(case, "name", None),
-)
-def test_eigenvalues_at_the_equilibrium(game, eigenvalue, float64):
-    found = theory.eigenvalues(game, np.zeros(2))
-    half_trace = complex(eigenvalue).real if complex(eigenvalue).imag else found.real.mean()
-    assert found[1] == pytest.approx(eigenvalue, abs=1e-5)
-    assert found.real.mean() == pytest.approx(half_trace, abs=1e-6)
-    if complex(eigenvalue).imag:
-        assert found[0] == pytest.approx(np.conj(eigenvalue), abs=1e-5)
-
-
-@pytest.mark.parametrize("gamma", [0.3, 1.0, 1.7])
-def test_both_eigenvalues_under_r1(gamma, float64):
-    found = theory.eigenvalues(theory.dirac_gan(**R1(gamma)), np.zeros(2))
-    root = np.sqrt(complex(gamma**2 / 4 - 0.25))
-    np.testing.assert_allclose(found, [-gamma / 2 - root, -gamma / 2 + root], atol=1e-6)
-
-
-def test_wgan_gp_is_not_smooth_there_and_does_not_converge():
-    game = theory.dirac_gan(losses.wasserstein, penalty=losses.wgan_gp, penalty_weight=1.0)
-    with pytest.raises(ValueError, match="not smooth"):
-        theory.eigenvalues(game, np.zeros(2))
-    last = theory.play(game, np.array([0.5, 0.5]), 0.01, 5000, update="simultaneous")[-1000:]
-    assert float(jnp.linalg.norm(last, axis=1).max()) > 0.3
-    with_r1 = theory.dirac_gan(losses.wasserstein, penalty=losses.r1)
-    last = theory.play(with_r1, np.array([0.5, 0.5]), 0.01, 5000, update="simultaneous")[-1000:]
-    assert float(jnp.linalg.norm(last, axis=1).max()) < 1e-3
 
 
 @pytest.mark.parametrize("name", losses.LOSSES)
@@ -66,48 +22,74 @@ def test_dirac_field_is_the_losses_own_gradient(name):
     np.testing.assert_allclose(found, [-slope_g, -slope_d], atol=2e-4)
 
 
-def test_field_takes_vectors_too():
-    rng = np.random.default_rng(0)
-    params = rng.normal(size=(2, 3)).astype(np.float32)
-    np.testing.assert_allclose(theory.field(theory.bilinear, params), [-params[1], params[0]], rtol=1e-6)
-    found = theory.eigenvalues(theory.bilinear, params)
-    np.testing.assert_allclose(found, [-1j] * 3 + [1j] * 3, atol=1e-6)
-
-
-RADIUS = {
-    "simultaneous": lambda h: math.sqrt(1 + h**2),
-    "alternating": lambda h: 1.0,
-    "extragradient": lambda h: math.sqrt(1 - h**2 + h**4),
-    "optimistic": lambda h: math.sqrt((1 + math.sqrt(1 - 4 * h**2)) / 2),
+PULLS = {  # minus the derivative in psi of the penalty of the logit psi x
+    "r1": lambda psi: -psi,
+    "r2": lambda psi: -psi,
+    "r1_and_r2": lambda psi: -2 * psi,
+    "wgan_gp": lambda psi: -2 * (abs(psi) - 1) * np.sign(psi),
+    "dragan": lambda psi: -2 * (abs(psi) - 1) * np.sign(psi),
 }
 
 
-@pytest.mark.parametrize("rate", [0.05, 0.3, 0.45])
-@pytest.mark.parametrize("update", theory.UPDATES)
-def test_spectral_radius_of_the_bilinear_game(update, rate, float64):
-    found = theory.spectral_radius(theory.bilinear, np.zeros(2), rate, update=update)
-    assert found == pytest.approx(RADIUS[update](rate), abs=1e-9)
+@pytest.mark.parametrize("name", [name for name in losses.PENALTIES if name != "none"])
+def test_penalties_pull_at_the_discriminator_of_the_dirac_gan(name, float64):
+    plain, penalised = (theory.dirac_gan("hinge", **extra) for extra in ({}, {"penalty": losses.PENALTIES[name],
+                                                                          "penalty_weight": 0.3}))  # fmt: skip
+    point = np.array([0.7, -0.4])
+    found = theory.field(penalised, point) - theory.field(plain, point)
+    np.testing.assert_allclose(found, [0, 0.3 * PULLS[name](-0.4)], atol=1e-9)
 
 
-@pytest.mark.parametrize("update", theory.UPDATES)
-def test_long_play_grows_as_the_spectral_radius_says(update, float64):
-    path = np.linalg.norm(theory.play(theory.bilinear, np.array([1.0, 0.5]), 0.3, 2000, update=update), axis=1)
-    growth = (path[1500:].mean() / path[500:1000].mean()) ** (1 / 1000)
-    assert growth == pytest.approx(RADIUS[update](0.3), abs=2e-3)
+def test_field_takes_vectors_lists_and_pairs_too():
+    rng = np.random.default_rng(0)
+    params = rng.normal(size=(2, 3)).astype(np.float32)
+    np.testing.assert_allclose(theory.field(theory.bilinear, params), [-params[1], params[0]], rtol=1e-6)
+    velocity = theory.field(theory.bilinear, (params[0], params[1]))
+    assert isinstance(velocity, tuple)
+    np.testing.assert_allclose(velocity, [-params[1], params[0]], rtol=1e-6)
+    game = theory.Game(lambda g, d: jnp.sum(g["a"] * d), lambda g, d: jnp.sum(d**2), "of pytrees")
+    velocity = theory.field(game, ({"a": params[0]}, params[1]))
+    np.testing.assert_allclose(velocity[0]["a"], -params[1], rtol=1e-6)
+    np.testing.assert_allclose(velocity[1], -2 * params[1], rtol=1e-6)
 
 
-def test_play_is_the_steps_written_out():
-    rate, (x, y) = (0.1, 0.2), (1.0, 2.0)
-    expected = [(x, y)]
-    for _ in range(3):  # D (y, which maximises xy) first, then G against the new y
-        y = y + rate[1] * x
-        x = x - rate[0] * y
-        expected.append((x, y))
-    np.testing.assert_allclose(theory.play(theory.bilinear, np.array([1.0, 2.0]), rate, 3), expected, rtol=1e-6)
-    with pytest.raises(ValueError, match=r"got shape \(3,\)"):
-        theory.play(theory.bilinear, np.zeros(2), (0.1, 0.1, 0.1), 3)
-    with pytest.raises(KeyError, match="did you mean 'optimistic'"):
-        theory.play(theory.bilinear, np.zeros(2), 0.1, 3, update="optimist")
+@pytest.mark.parametrize("players", [np.zeros(3), (1.0, 2.0, 3.0), np.float64(1.0)])
+def test_players_are_two(players, as_users_see_it):
+    with pytest.raises(ValueError, match="players must be a pair"):
+        theory.field(theory.bilinear, players)
+
+
+@pytest.mark.parametrize("coupling_d", [None, "own"])
+def test_jacobian_of_the_quadratic_game_is_its_matrices(coupling_d, float64):
+    rng = np.random.default_rng(1)
+    a, b, c, b_d = (rng.normal(size=shape) for shape in ((3, 3), (3, 2), (2, 2), (3, 2)))
+    b_d = b if coupling_d is None else b_d
+    game = theory.quadratic(a + a.T, b, c + c.T, coupling_d=None if coupling_d is None else b_d)
+    expected = np.block([[-a - a.T, -b], [b_d.T, -c - c.T]])
+    np.testing.assert_allclose(theory.jacobian(game, (np.ones(3), np.ones(2))), expected, atol=1e-12)
+
+
+def line_gan(penalty=None, weight=1.0, real=((1.0,), (3.0,)), name="wasserstein"):
+    """Real samples, a generator that shifts its latents, a discriminator with slope psi: all by hand."""
+    return theory.sampled_game(
+        lambda theta, z: z + theta, lambda psi, x: psi * x[:, 0], name, np.array(real), np.array([[0.5], [-0.5]]),
+        penalty=penalty, penalty_weight=weight,
+    )  # fmt: skip
+
+
+def test_sampled_game_by_hand(float64):
+    theta, psi = 0.5, 0.25  # Wasserstein: loss_g = -psi theta, loss_d = psi theta - psi mean(real) + 0.3 psi^2 / 2
+    velocity = theory.field(line_gan(losses.r1, 0.3), (theta, psi))
+    np.testing.assert_allclose(velocity, [psi, 2.0 - theta - 0.3 * psi], atol=1e-12)
+
+
+def test_dirac_gan_is_the_sampled_game_of_one_sample(float64):
+    point = (0.6, -0.8)
+    for name in losses.LOSSES:
+        sampled = theory.sampled_game(lambda theta, z: z + theta, lambda psi, x: psi * x[:, 0], name,
+                                      np.zeros((1, 1)), np.zeros((1, 1)), penalty=losses.r2)  # fmt: skip
+        found = theory.field(theory.dirac_gan(name, penalty=losses.r2), point)
+        np.testing.assert_allclose(found, theory.field(sampled, point), atol=1e-12)
 
 
 CLOSED_FORMS = {

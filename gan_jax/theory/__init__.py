@@ -6,20 +6,8 @@ This room is the oracle: tests, plots and exercises compare with it.
 from .discriminators import optimal_discriminator, optimal_logit, value
 from .divergences import DIVERGENCES, Divergence, divergence, first_variation, variational_bound
 from .fits import Fit, best_gaussian, gaussian_fits
-from .games import (
-    UPDATES,
-    Game,
-    Rule,
-    bilinear,
-    consensus,
-    dirac_gan,
-    eigenvalues,
-    equilibrium,
-    field,
-    jacobian,
-    play,
-    spectral_radius,
-)
+from .games import Game, bilinear, consensus, field, jacobian, quadratic
+from .gan_games import dirac_gan, equilibrium, sampled_game
 from .gaussians import frechet_distance, gaussian_kl, gaussian_mmd, gaussian_w1
 from .grids import Quadrature, quadrature
 from .kernels import mmd_density, mmd_witness
@@ -33,6 +21,8 @@ from .objectives import (
     least_squares_descent,
     optimal_output,
 )
+from .paths import AVERAGES, Averaged, play
+from .spectra import eigenvalues, leading_eigenvalues, spectral_radius, update_eigenvalues
 from .transport import (
     Transport,
     kantorovich,
@@ -42,10 +32,13 @@ from .transport import (
     wasserstein1_density,
     wasserstein_line,
 )
+from .updates import UPDATES, Rule, lookahead, unrolled
 
 __all__ = [
+    "AVERAGES",
     "DIVERGENCES",
     "UPDATES",
+    "Averaged",
     "Descent",
     "Divergence",
     "Fit",
@@ -74,8 +67,10 @@ __all__ = [
     "jacobian",
     "kantorovich",
     "kantorovich_potential",
+    "leading_eigenvalues",
     "least_squares_criterion",
     "least_squares_descent",
+    "lookahead",
     "mmd_density",
     "mmd_witness",
     "numerical_output",
@@ -83,10 +78,14 @@ __all__ = [
     "optimal_logit",
     "optimal_output",
     "play",
+    "quadratic",
     "quadrature",
     "saddle",
+    "sampled_game",
     "spectral_radius",
     "transport_plan",
+    "unrolled",
+    "update_eigenvalues",
     "value",
     "variational_bound",
     "wasserstein",
