@@ -82,7 +82,7 @@ def quadratic(curvature_g: Dial, coupling: Dial, curvature_d: Dial, *, coupling_
     Returns:
         A `Game` with its equilibrium at 0; `quadratic(0, 1, 0)` is `bilinear`.
 
-    Source: Gidel et al. 2019, "Negative Momentum for Improved Game Dynamics", section 3.
+    Source: Gidel et al. 2019, "Negative Momentum for Improved Game Dynamics".
 
     >>> field(quadratic(2.0, 1.0, 0.0), np.array([1.0, 3.0])).tolist()
     [-5.0, 1.0]
@@ -145,5 +145,10 @@ def field(game: Game, params: Players) -> Players:
 
 def jacobian(game: Game, params: Players) -> Float[Array, "m m"]:
     """Jacobian of `field` in all m parameters of both players, theta's first, shape (m, m)."""
-    flat, unravel = ravel_pytree(_pair(params)[0])
+    return _jacobian(game, _pair(params)[0])
+
+
+@jax.jit
+def _jacobian(game: Game, pair: Pair) -> Array:
+    flat, unravel = ravel_pytree(pair)
     return jax.jacfwd(lambda flat: ravel_pytree(_field(game, unravel(flat)))[0])(flat)

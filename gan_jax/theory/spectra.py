@@ -11,16 +11,10 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Complex
 
 from ..errors import Menu, check_count
-from .games import Dial, Game, Pair, Players, _field, _pair
+from .games import Dial, Game, Pair, Players, _field, _jacobian, _pair
 from .numerical import double_precision
 from .paths import _rates, _settled
 from .updates import Dials, Rule
-
-
-@jax.jit
-def _field_matrix(game: Game, pair: Pair) -> Any:
-    flat, unravel = ravel_pytree(pair)
-    return jax.jacfwd(lambda flat: ravel_pytree(_field(game, unravel(flat)))[0])(flat)
 
 
 @jax.jit
@@ -91,7 +85,7 @@ def eigenvalues(game: Game, params: Players) -> Complex[np.ndarray, " m"]:
     with double_precision():
         game, pair = _doubled(game), _pair(params)[0]
         point = np.asarray(ravel_pytree(pair)[0])
-        matrix = np.asarray(_field_matrix(game, pair))
+        matrix = np.asarray(_jacobian(game, pair))
         # automatic differentiation answers even where there is no derivative: small moves both ways must agree with it
         length = 1e-3 * (1 + np.abs(point).max())
         moves = length * np.concatenate([np.eye(point.size), -np.eye(point.size)])
@@ -113,8 +107,8 @@ def update_eigenvalues(
     """Eigenvalues of the Jacobian of one step at a resting point, the rule's memory included, in double precision.
 
     Inside the unit circle: the steps converge. The rule's memory brings eigenvalues of its own, so m is the number of
-    both players' parameters and of what the rule remembers. Adam's, near rest, are those of momentum with a rate of
-    `h / epsilon`: it never comes to rest, but within a distance of about h.
+    both players' parameters and of what the rule remembers. Adam's are those of momentum with a
+    rate of `h / epsilon`: they say what happens where gradients are smaller than epsilon, and nothing farther out.
 
     Args, errors: as in `play`, with the resting point for `start`.
 

@@ -149,7 +149,7 @@ def unrolled(k: int = 5) -> Rule:
     Returns:
         A `Rule` for `play(..., update=unrolled(3))`.
 
-    Source: Metz et al. 2017, "Unrolled Generative Adversarial Networks", equations 7 to 10.
+    Source: Metz et al. 2017, "Unrolled Generative Adversarial Networks", equations 7 to 11.
     """
     check_count(k, "k", least=0)
 
@@ -177,7 +177,7 @@ def lookahead(k: int = 5, inner: str | Rule = "simultaneous") -> Rule:
     Returns:
         A `Rule` for `play(..., update=lookahead(20, "adam"))`.
 
-    Source: Chavdarova et al. 2021, "Taming GANs with Lookahead-Minmax", algorithm 1.
+    Source: Chavdarova et al. 2021, "Taming GANs with Lookahead-Minmax".
     """
     check_count(k, "k")
     rule = UPDATES[inner] if isinstance(inner, str) else inner
@@ -213,13 +213,13 @@ UPDATES: Menu[Rule] = Menu(
 
 - simultaneous `w + h v(w)`; alternating: D, then G against the new D.
 - momentum: `m = beta m + v(w)`, `w + h m` (Polyak 1964), at once; alternating_momentum, D first, converges on f = xy
-  with a beta below 0 (Gidel et al. 2019, theorem 6).
+  with a beta below 0 (Gidel et al. 2019).
 - adam, at once, and alternating_adam: `w + h m / (sqrt(s) + epsilon)`, m and s the means of v and v^2 under beta1 and
   beta2, without the bias of their start (Kingma and Ba 2015, algorithm 1).
 - extragradient `w + h v(w + h v(w))` (Korpelevich 1976).
-- optimistic `w + 2 h v(w) - h v(w before)` (Daskalakis et al. 2018, equation 5).
-- consensus `w + h (v - weight J' v)`, also seeking small `|v|^2 / 2` (Mescheder, Nowozin and Geiger 2017, section 4).
+- optimistic `w + 2 h v(w) - h v(w before)` (Daskalakis et al. 2018).
+- consensus `w + h (v - weight J' v)`, also seeking small `|v|^2 / 2` (Mescheder, Nowozin and Geiger 2017).
 - symplectic `w + h (v + weight (J - J') v / 2)`, adjusted by what turns only; with a fixed sign of the weight
-  (Balduzzi et al. 2018, "The Mechanics of n-Player Differentiable Games", section 3).
+  (Balduzzi et al. 2018, "The Mechanics of n-Player Differentiable Games").
 - lookahead and unrolled: see the functions of that name, which make others.
 """
