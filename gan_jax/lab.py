@@ -25,7 +25,7 @@ from jaxtyping import Float, UInt8
 from . import data, losses, metrics, nets, theory, train
 from .data.distributions import _draw
 from .errors import Diverged, Menu, check_count, suggestion
-from .explorer import StillWidget
+from .explorer.page import StillWidget, page
 from .train import Gan, Hyperparams
 
 SIDE = 64
@@ -559,8 +559,8 @@ class Lab(StillWidget):
         session: all that it trains and shows; `lab.session.game` is the `train.State` now.
     """
 
-    _esm = Path(__file__).with_name("lab.js")
-    _css = Path(__file__).with_name("lab.css")
+    _esm = page(Path(__file__).with_name("lab.js"))
+    _css = page(Path(__file__).with_name("lab.css"))
     _invitation = "Run this cell where widgets are shown to train it live."
 
     setup = traitlets.Dict().tag(sync=True)

@@ -160,7 +160,6 @@ def pack(value):
 class Bare:
     """A widget in a bare page. Its kernel is silent and the test answers in its place; `wire` connects a real one."""
 
-    name: str  # of its JavaScript and its style sheet
     state: tuple[str, ...]  # the parts of it that the page sees
 
     def __init__(self, page, widget):
@@ -171,10 +170,8 @@ class Bare:
 
     def start(self, width=None, **changes):
         """Show the widget, with some of its state changed."""
-        room = Path(sys.modules[type(self.widget).__module__].__file__).parent
-        source, css = ((room / f"{self.name}.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
         state = {name: getattr(self.widget, name) for name in self.state} | changes
-        settings = {"source": source, "css": css, "state": pack(state), "width": width}
+        settings = {"source": self.widget._esm, "css": self.widget._css, "state": pack(state), "width": width}
         self.page.evaluate("settings => start(settings)", settings)
         return self
 

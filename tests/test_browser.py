@@ -27,7 +27,7 @@ def widget():
 
 
 class Bare(browsing.Bare):
-    name, state = "lab", ("setup", "scene")
+    state = ("setup", "scene")
 
     def answer(self, request=None, **changes):
         """Send a frame, as the kernel would, with some of its header changed."""

@@ -70,7 +70,7 @@ CONTROLS = [
 
 
 class Bare(browsing.Bare):
-    name, state = "explorer", ("setup", "picture")
+    state = ("setup", "picture")
 
     def answer(self, request=None, **values):
         """Send the scene of some values, as the kernel would."""

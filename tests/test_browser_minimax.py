@@ -13,7 +13,7 @@ GREEN = [0x00, 0x79, 0x5A]
 
 
 class Bare(browsing.Bare):
-    name, state = "explorer", ("setup", "picture")
+    state = ("setup", "picture")
 
     def expect(self, name, value):
         """Wait until a number on the page is this one."""

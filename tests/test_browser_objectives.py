@@ -14,7 +14,7 @@ from gan_jax.explorer.scene import shown
 
 
 class Bare(browsing.Bare):
-    name, state = "explorer", ("setup", "picture")
+    state = ("setup", "picture")
 
     def number(self, name):
         return self.page.locator(f".gan-explorer-number[data-name='{name}'] .gan-explorer-figure").inner_text()

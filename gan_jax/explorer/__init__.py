@@ -40,7 +40,6 @@ from .scene import (
     Slider,
 )
 from .still import still
-from .still_widget import StillWidget
 from .widget import Explorer, open
 
 __all__ = [
@@ -59,7 +58,6 @@ __all__ = [
     "Panel",
     "Scene",
     "Slider",
-    "StillWidget",
     "best_response",
     "compilations",
     "minimax",

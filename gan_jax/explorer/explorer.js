@@ -198,24 +198,6 @@ function decode(picture) {
 
 // ---- the view: what is seen ----
 
-function element(tag, properties = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name === "class") node.className = value;
-    else if (name in node && name !== "list") node[name] = value;
-    else node.setAttribute(name, value);
-  }
-  node.append(...children); // strings become text nodes, never markup
-  // else an arrow on a slider would move JupyterLab to another cell
-  if (["button", "input", "select"].includes(tag)) node.dataset.lmSuppressShortcuts = "true";
-  return node;
-}
-
-// Writing what stands there already would still cost the page a new layout.
-const write = (node, text) => {
-  if (node.textContent !== text) node.textContent = text;
-};
-
 // p_g is p with an index: [["p", false], ["g", true]]. A name such as lr_g, of more than one letter, is left alone.
 function parts(text) {
   const found = [];
@@ -235,16 +217,13 @@ const typeset = (node, text) => {
   return node;
 };
 
-let labels = 0; // ids tie labels to inputs; they only need to differ within the page
-const unique = (name) => `gan-explorer-${name}-${Date.now().toString(36)}-${++labels}`;
-
 function createView(driver, model, el) {
   const setup = model.get("setup");
   const aborter = new AbortController();
   const listen = (target, event, handler) => target.addEventListener(event, handler, { signal: aborter.signal });
   const div = (name, ...children) => element("div", { class: `gan-explorer-${name}` }, ...children);
 
-  const root = element("div", { class: "gan-explorer", role: "group", "aria-label": setup.title || "live picture" });
+  const root = element("div", { class: "gan-page gan-explorer", role: "group", "aria-label": setup.title || "live picture" });
 
   const button = (text, title, press, extra = "") => {
     const node = element("button", { type: "button", class: `gan-explorer-button ${extra}`, title }, text);
@@ -413,20 +392,6 @@ function createView(driver, model, el) {
     cancelAnimationFrame(tick);
     root.remove();
   };
-}
-
-// The page is dark where what lies behind the widget is; where nothing is painted behind it, where its text is light.
-function isDark(el) {
-  const luminance = (color) => {
-    const [r, g, b, alpha = 1] = (color.match(/[\d.]+/g) ?? []).map(Number);
-    return alpha > 0.5 ? (0.299 * r + 0.587 * g + 0.114 * b) / 255 : null;
-  };
-  for (let node = el; node; node = node.parentElement) {
-    const value = luminance(getComputedStyle(node).backgroundColor);
-    if (value !== null) return value < 0.5;
-  }
-  const text = luminance(getComputedStyle(el).color);
-  return text > 0.6 || (text === null && matchMedia("(prefers-color-scheme: dark)").matches);
 }
 
 // The colours are written once, in the style sheet.

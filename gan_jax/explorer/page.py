@@ -1,9 +1,20 @@
-"""A widget comes in; one that also leaves a still picture, with words, where no widget can be shown goes out."""
+"""A widget's own files come in; its page goes out, and a still picture with words where no widget can be shown."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import anywidget
+
+
+def page(own: Path) -> str:
+    """Read a widget's JavaScript or style sheet, with what every widget's page needs before it: `page.js`, `page.css`.
+
+    >>> "function isDark" in page(Path(__file__).with_name("explorer.js"))
+    True
+    """
+    shared = Path(__file__).with_name(f"page{own.suffix}")
+    return f"{shared.read_text(encoding='utf-8')}\n{own.read_text(encoding='utf-8')}"
 
 
 class StillWidget(anywidget.AnyWidget):
