@@ -103,13 +103,13 @@ def test_every_dial_has_a_slider_and_every_value_on_it_is_allowed():
 def test_moving_dials_never_compiles(session):
     session.advance(3)
     session.frame()
-    programs = train._loop_compiled._cache_size(), lab._picture._cache_size()
+    programs = train.loops._loop_compiled._cache_size(), lab._picture._cache_size()
     for name, dial in lab.DIALS.items():
         for value in (dial.high, 1 if dial.high >= 1 else 0.25, np.float64(dial.low) or 0):
             session.set(name, value)
             session.advance(2)
             session.frame()
-    assert (train._loop_compiled._cache_size(), lab._picture._cache_size()) == programs
+    assert (train.loops._loop_compiled._cache_size(), lab._picture._cache_size()) == programs
 
 
 @pytest.mark.parametrize("kind", lab.CHOICES)

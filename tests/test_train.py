@@ -170,13 +170,13 @@ def test_steps_leaves_the_state_it_was_given_as_it_was(small_gan, ring, start):
 
 def test_moving_a_dial_the_target_or_the_number_of_steps_compiles_nothing(small_gan, ring, start):
     train.steps(small_gan, Hyperparams(), ring, start, 3)
-    compiled = train._loop_compiled._cache_size()
+    compiled = train.loops._loop_compiled._cache_size()
     for f, value in itertools.product(fields(Hyperparams), (0.25, np.float64(0.5), np.float32(0.125))):
         train.steps(small_gan, replace(Hyperparams(), **{f.name: value}), ring, start, 7)
     train.steps(small_gan, Hyperparams(lr_g=0, weight_clip=1), data.ring(8, radius=2.0), start, 1000)
-    assert train._loop_compiled._cache_size() == compiled
+    assert train.loops._loop_compiled._cache_size() == compiled
     train.steps(replace(small_gan, batch_size=16), Hyperparams(), ring, start, 3)
-    assert train._loop_compiled._cache_size() == compiled + 1  # so the count does count
+    assert train.loops._loop_compiled._cache_size() == compiled + 1  # so the count does count
 
 
 @pytest.mark.parametrize("dial", [f.name for f in fields(Hyperparams)])

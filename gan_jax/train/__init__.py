@@ -1,0 +1,33 @@
+"""A `Gan`, its `Hyperparams`, a target and a key come in; a trained `State` and the `History` of the game go out.
+
+`Gan` holds what changes the program and is static; `Hyperparams` holds what may change while it runs and is traced,
+so moving a dial never compiles again and sweeping it is a `vmap`. Randomness is a function of `(key, step)`.
+"""
+
+from .game import init, step
+from .hyperparams import RANGES, Hyperparams, dials
+from .loops import advance, run, steps
+from .rules import LATENTS, OPTIMIZERS, UPDATES, Gan
+from .states import RISING, History, State, join
+from .sweeps import pick, sweep
+
+__all__ = [
+    "LATENTS",
+    "OPTIMIZERS",
+    "RANGES",
+    "RISING",
+    "UPDATES",
+    "Gan",
+    "History",
+    "Hyperparams",
+    "State",
+    "advance",
+    "dials",
+    "init",
+    "join",
+    "pick",
+    "run",
+    "step",
+    "steps",
+    "sweep",
+]

@@ -1,0 +1,89 @@
+"""Recipes, an objective and counts come in; a `Gan` goes out: what the program is made of, frozen and hashable."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import optax
+from jaxtyping import Array, Float, Key
+
+from ..errors import Menu, check_count, named_keywords
+from ..losses import Loss, Penalty, nonsaturating
+from ..nets import Recipe
+
+OPTIMIZERS: Menu[Callable] = Menu(
+    "optimizer",
+    {
+        "adam": lambda lr, hyper: optax.adam(lr, b1=hyper.beta1, b2=hyper.beta2),
+        "rmsprop": lambda lr, hyper: optax.rmsprop(lr, decay=hyper.beta2),
+        "sgd": lambda lr, hyper: optax.sgd(lr, momentum=hyper.beta1),
+    },
+)
+"""How a gradient becomes a step; each maps (learning rate, dials) to an Optax transformation."""
+
+LATENTS: Menu[Callable] = Menu(
+    "latent",
+    {"normal": jax.random.normal, "uniform": functools.partial(jax.random.uniform, minval=-1.0, maxval=1.0)},
+)
+"""Where z is drawn from: N(0, I), or uniform on [-1, 1]^d."""
+
+UPDATES = Menu("update", {"alternating": False, "simultaneous": True})
+"""Whether G answers the new D, or both players move at once from where they stood."""
+
+
+@named_keywords
+@dataclass(frozen=True)
+class Gan:
+    """What the program is made of: frozen and hashable, static under `jit`. A change here compiles anew.
+
+    Args:
+        generator: recipe of the module that maps z, shape (n, latent_dim), to samples (n, *target.shape).
+        discriminator: recipe of the module that maps samples to logits, shape (n, 1) or (n,).
+        loss: the objective.
+        penalty: added to D's loss, times `Hyperparams.penalty_weight`.
+        latent_dim: numbers in z; taken from the generator's recipe when left out.
+        latent: name in `LATENTS`.
+        batch_size: samples of each kind that a player sees in an update.
+        d_steps: updates of D in a step; G has one.
+        optimizer: name in `OPTIMIZERS`, for both players.
+        update: name in `UPDATES`.
+
+    >>> from gan_jax import nets
+    >>> Gan(nets.mlp(2, 64, 2), nets.mlp(2, 64, 1)).latent_dim
+    2
+    """
+
+    generator: Recipe
+    discriminator: Recipe
+    loss: Loss = nonsaturating
+    penalty: Penalty | None = None
+    latent_dim: int | None = None
+    latent: str = "normal"
+    batch_size: int = 256
+    d_steps: int = 1
+    optimizer: str = "adam"
+    update: str = "alternating"
+
+    def __post_init__(self):
+        for name in ("generator", "discriminator"):
+            if not callable(getattr(self, name)):
+                raise TypeError(f"{name} must be a recipe such as nets.mlp(2, 64, 64, 2), got {getattr(self, name)!r}")
+        if not isinstance(self.loss, Loss):
+            raise TypeError(f"loss must be a losses.Loss, such as losses.LOSSES['hinge'], got {self.loss!r}")
+        if self.penalty is not None and not isinstance(self.penalty, Penalty):
+            raise TypeError(f"penalty must be a losses.Penalty, such as losses.r1, or None, got {self.penalty!r}")
+        inputs = getattr(self.generator, "inputs", self.latent_dim)
+        if self.latent_dim not in (None, inputs):
+            raise ValueError(f"the generator takes {inputs} numbers a sample, but the latent has {self.latent_dim}")
+        if self.latent_dim is None:
+            if inputs is None:
+                raise ValueError("this generator's recipe does not say how long its latent is; give latent_dim=...")
+            object.__setattr__(self, "latent_dim", inputs)
+        for name in ("latent_dim", "batch_size", "d_steps"):
+            check_count(getattr(self, name), name)
+        LATENTS[self.latent], OPTIMIZERS[self.optimizer], UPDATES[self.update]
+
+    def noise(self, key: Key[Array, ""], n: int) -> Float[Array, "n latent_dim"]:
+        """Draw n latents."""
+        return LATENTS[self.latent](key, (n, self.latent_dim))

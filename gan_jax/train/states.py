@@ -1,0 +1,95 @@
+"""A trained game goes in or comes out: its `State`, all that a run needs to go on, and its `History`."""
+
+import functools
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float, Key, PyTree
+
+from ..errors import check_count, check_key
+from .rules import Gan
+
+RISING = 1e6
+"""A loss or mean logit of this size is on its way out of the finite numbers: `run` calls it a divergence."""
+
+
+@functools.partial(jax.tree_util.register_dataclass)
+@dataclass(frozen=True)
+class State:
+    """Everything a run needs to go on, as one pytree.
+
+    Attributes:
+        generator: the module, in evaluation mode: `state.generator(z)` is what G has learnt.
+        discriminator: the module: `state.discriminator(x)` are logits.
+        ema: running average of G's parameters.
+        opt_g, opt_d: the optimisers' memories.
+        key: random key of the whole run; never used up, only folded with the step.
+        step: steps taken.
+        gan: the rules it was made by (static).
+    """
+
+    generator: nnx.Module
+    discriminator: nnx.Module
+    ema: PyTree
+    opt_g: PyTree
+    opt_d: PyTree
+    key: Any
+    step: Any
+    gan: Gan = field(metadata={"static": True})
+
+    @property
+    def averaged_generator(self) -> nnx.Module:
+        """The generator with the running average of its weights in place of the last ones."""
+        definition, _, rest = nnx.split(self.generator, nnx.Param, ...)
+        return nnx.merge(definition, self.ema, rest)
+
+    def sample(self, key: Key[Array, ""], n: int, *, averaged: bool = False) -> Float[Array, "n ..."]:
+        """Draw n samples from the generator, or from the one with averaged weights.
+
+        Args:
+            key: random key.
+            n: how many.
+            averaged: use the running average of the weights.
+
+        Returns:
+            Samples, shape (n, *target.shape).
+        """
+        check_key(key)
+        check_count(n, "n")
+        return _sample(self.gan, self.averaged_generator if averaged else self.generator, key, n)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 3))
+def _sample(gan: Gan, generator: nnx.Module, key: Key[Array, ""], n: int) -> Float[Array, "n ..."]:
+    return generator(gan.noise(key, n))
+
+
+class History(NamedTuple):
+    """What is measured at each step, by the last of D's updates and by G's; every field of shape (..., n).
+
+    Attributes:
+        loss_d: D's loss, penalty not included.
+        loss_g: G's loss.
+        real_logit: mean logit of the real samples.
+        fake_logit: mean logit of the fake samples, as D sees them.
+        penalty: the penalty, not yet weighted; 0 without one.
+    """
+
+    loss_d: Array | np.ndarray
+    loss_g: Array | np.ndarray
+    real_logit: Array | np.ndarray
+    fake_logit: Array | np.ndarray
+    penalty: Array | np.ndarray
+
+    @property
+    def bad(self) -> np.ndarray:
+        """Whether each step's numbers are not finite or beyond `RISING`, shape (..., n)."""
+        return np.any([~(np.abs(np.asarray(values)) < RISING) for values in self], axis=0)
+
+
+def join(histories: list[History]) -> History:
+    """Put the histories that `run` has yielded one after the other."""
+    return History(*(np.concatenate(values, axis=-1) for values in zip(*histories, strict=True)))
