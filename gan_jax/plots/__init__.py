@@ -1,0 +1,52 @@
+"""Arrays come in, and a `Picture` goes out: a Matplotlib figure in one style, with its description in words.
+
+Nothing here touches pyplot: no figure stays open, no setting leaks, and a cell shows the picture that it ends with.
+Colours are the same throughout: real samples blue, fake samples and the generator vermilion, the discriminator green.
+"""
+
+from matplotlib.figure import Figure
+
+from .answers import arrows, push, surface
+from .clouds import samples, seeds
+from .curves import densities, histogram
+from .histories import losses
+from .latents import COARSE, FINE, manifold
+from .moments import NEUTRAL, frame
+from .parts import Numbers, Real, Window
+from .sheets import images
+from .style import BELIEF, DISCRIMINATOR, FAKE, GENERATOR, QUIET, REAL, SQUARE, STYLE, THUMB, WIDE, Picture, alt
+from .tallies import scores
+
+__all__ = [
+    "BELIEF",
+    "COARSE",
+    "DISCRIMINATOR",
+    "FAKE",
+    "FINE",
+    "GENERATOR",
+    "NEUTRAL",
+    "QUIET",
+    "REAL",
+    "SQUARE",
+    "STYLE",
+    "THUMB",
+    "WIDE",
+    "Figure",
+    "Numbers",
+    "Picture",
+    "Real",
+    "Window",
+    "alt",
+    "arrows",
+    "densities",
+    "frame",
+    "histogram",
+    "images",
+    "losses",
+    "manifold",
+    "push",
+    "samples",
+    "scores",
+    "seeds",
+    "surface",
+]
