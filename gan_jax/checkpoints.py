@@ -3,6 +3,7 @@
 Orbax writes them: arrays and names only, no pickle, each save whole or not there at all.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def save(folder: str | Path, state: State, *, keep: int = 2) -> Path:
     with _manager(path, keep) as manager:
         if step in manager.all_steps():
             raise ValueError(f"{path} already holds step {step}; train on, or choose another folder")
-        manager.save(step, args=_orbax().args.StandardSave(_named_leaves(state)))
+        manager.save(step, args=_orbax().args.StandardSave(named_arrays(state)))
     return path / str(step)
 
 
@@ -68,7 +69,29 @@ def load(folder: str | Path, like: State, *, step: int | None = None) -> State:
         if wanted not in held:
             raise FileNotFoundError(f"{path} holds no save of step {wanted}; it holds {held or 'none'}")
         saved = manager.restore(wanted, args=_orbax().args.StandardRestore())
-    expected = _named_leaves(like)
+    return restore(saved, like, f"the save in {path}")
+
+
+def named_arrays(state: State) -> dict[str, np.ndarray]:
+    """Read all arrays of a state by their path, random keys as the numbers they are made of."""
+    return {
+        jax.tree_util.keystr(path): np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+    }
+
+
+def restore(saved: Mapping[str, Any], like: State, origin: str = "this save") -> State:
+    """Make a state of what `named_arrays` has read.
+
+    Args:
+        saved: arrays by their path.
+        like: a state of the same GAN; it gives the structure, its numbers do not matter.
+        origin: what to call `saved` when it does not fit.
+
+    Raises:
+        ValueError: the arrays are of another GAN; the message names the first that differ.
+    """
+    expected = named_arrays(like)
     differing = [
         f"{name}: saved {getattr(saved.get(name), 'shape', 'nothing')}, "
         f"here {getattr(expected.get(name), 'shape', 'nothing')}"
@@ -77,25 +100,17 @@ def load(folder: str | Path, like: State, *, step: int | None = None) -> State:
     ]
     if differing:
         raise ValueError(
-            f"the save in {path} is of another GAN ({'; '.join(differing[:3])}); "
+            f"{origin} is of another GAN ({'; '.join(differing[:3])}); "
             "build `like` with the networks and the optimizer that it was made with"
         )
     leaves, structure = jax.tree.flatten(like)
     arrays = [
-        jax.random.wrap_key_data(saved[name], impl=jax.random.key_impl(leaf))
+        jax.random.wrap_key_data(jax.numpy.asarray(saved[name]), impl=jax.random.key_impl(leaf))
         if _is_key(leaf)
         else jax.numpy.asarray(saved[name])
         for name, leaf in zip(expected, leaves, strict=True)
     ]
     return jax.tree.unflatten(structure, arrays)
-
-
-def _named_leaves(state: State) -> dict[str, np.ndarray]:
-    """The state's arrays by their path, random keys as the numbers they are made of."""
-    return {
-        jax.tree_util.keystr(path): np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
-        for path, leaf in jax.tree_util.tree_leaves_with_path(state)
-    }
 
 
 def _is_key(leaf: Any) -> bool:

@@ -23,7 +23,10 @@ class Diverged(RuntimeError):
         step: the step at which it began.
         state: the last good `State`, from just before that step.
         history: the `History` of the steps before it.
+        recording: what was recorded until then, where the run was recorded.
     """
+
+    recording: Any = None
 
     def __init__(self, message: str, *, step: int, state: Any, history: Any):
         super().__init__(message)
