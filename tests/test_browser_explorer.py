@@ -118,9 +118,9 @@ class Bare(browsing.Bare):
 def bare(browser):
     made = []
 
-    def make(**context):
+    def make(widget=None, **context):
         page = browser.new_context(**context).new_page()
-        made.append(Bare(page, explorer.open(answer, CONTROLS, title="A pair")))
+        made.append(Bare(page, widget or explorer.open(answer, CONTROLS, title="A pair")))
         return made[-1]
 
     yield make
@@ -590,3 +590,39 @@ def test_a_move_is_answered_within_a_tenth_of_a_second(bare):
         }"""
     )
     assert sorted(waits)[3] < 100  # the quickest few: the machine may be busy with other things
+
+
+def plane(values):
+    x, y = values["x"], values["y"]
+    circle = Curve(np.cos(TURN), np.sin(TURN), "circle")
+    panel = Panel([circle, Handle(x, y, "x", vertical="y")], (-4, 4), (-2, 2), "plane", "x", "y", square=True)
+    return Scene([panel, Panel([circle], (-4, 4), (-2, 2))], [Number("x", x), Number("y", y)])
+
+
+@pytest.mark.browser
+def test_a_grip_is_dragged_in_the_plane_and_both_its_sliders_follow_in_one_message(bare):
+    page = bare(explorer.open(plane, [Slider("x", "x", -4, 4, 1.0), Slider("y", "y", -2, 2, 1.0)])).wire().start()
+    grip = page.page.locator(".gan-explorer-grip")
+    assert grip.get_attribute("title") == "x, y"
+
+    def middle():
+        box = grip.bounding_box()
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def drag(right, down):
+        x, y = middle()
+        page.page.mouse.move(x, y)
+        page.page.mouse.down()
+        page.page.mouse.move(x + right, y + down, steps=4)
+        page.page.mouse.up()
+        page.wait("document.querySelector('.gan-explorer').dataset.waiting === 'false'")
+
+    before = middle()
+    drag(-60, 45)
+    unit = 60 / (1.0 - page.widget.values["x"])  # pixels, along both axes
+    assert page.widget.values["y"] == pytest.approx(1.0 - 45 / unit, abs=0.03)
+    assert set(page.asked()[0]["values"]) <= {"x", "y"}
+    assert any(len(message["values"]) == 2 for message in page.asked())
+    assert middle() == pytest.approx((before[0] - 60, before[1] + 45), abs=unit * 0.04)
+    drag(2000, -2000)  # the hand leaves the picture, the grip does not
+    assert (page.widget.values["x"], page.widget.values["y"]) == (4.0, 2.0)

@@ -186,6 +186,8 @@ def test_numbers_are_written_with_four_figures(value, text):
         ([panel(Bars(["a"], X[:2]))], ValueError, "Bars: needs 2 names, one each, got 1"),
         ([panel(Handle(0, 0, "maen"))], UnknownName, "no slider is named 'maen'; did you mean 'mean'"),
         ([panel(Handle(0, 0, "kind"))], UnknownName, "no slider is named 'kind'"),
+        ([panel(Handle(0, 0, "mean", vertical="maen"))], UnknownName, "no slider is named 'maen'"),
+        ([Panel([], (0, 1), right=(0, 1), title="t", square=True)], ValueError, "square panel has no right axis"),
         ([panel(Level(0, colour="blue"))], UnknownName, "no colour is named 'blue'"),
         ([Panel([Level(0, right=True)], (0, 1), title="t")], ValueError, "right axis, and panel 't' has none"),
         ([Panel([], (1, 1), title="t")], ValueError, "panel 't': x must run from a number to a larger one"),
@@ -450,3 +452,11 @@ def test_a_still_picture_says_where_the_controls_stand():
     assert plots.alt(still(Scene([], [Number("JSD", 0.5)]))) == "JSD 0.5000"
     live.set("mean", 0.95)
     assert "kind" not in " ".join(text.get_text() for text in still(live.scene, CONTROLS, live.values).texts)
+
+
+def test_a_unit_of_a_square_panel_is_equally_long_both_ways():
+    drawn = still(Scene([Panel([], (-2, 4), (-1, 1), square=True), Panel([], (-2, 4), (-1, 1))]))
+    square, other = (axes.get_window_extent() for axes in drawn.axes)
+    assert square.width / square.height == pytest.approx(3, rel=1e-3)
+    assert other.width / other.height < 2
+    assert encode(Scene([Panel([], (0, 1), square=True)]), {}, 1)["panels"][0]["square"] is True

@@ -27,6 +27,7 @@ function createDriver() {
   let flight = null; // { request, values, sent }: what has been asked for
   let pending = new Map(); // control -> value to ask for next
   let resetting = false;
+  let gathering = false; // several moves are one request
   const state = { picture: null, notice: null, connected: false, waiting: false };
 
   function changed() {
@@ -41,7 +42,7 @@ function createDriver() {
   }
 
   function pump() {
-    if (flight || !(resetting || pending.size)) return;
+    if (flight || gathering || !(resetting || pending.size)) return;
     const values = resetting ? new Map() : pending;
     const content = resetting ? { type: "reset" } : { type: "set", values: Object.fromEntries(pending) };
     if (!resetting) pending = new Map();
@@ -150,6 +151,12 @@ function createDriver() {
     },
     want(name, value) {
       pending.set(name, value);
+      pump();
+    },
+    together(moves) {
+      gathering = true;
+      moves();
+      gathering = false;
       pump();
     },
     reset() {
@@ -612,28 +619,36 @@ function createPanel(controls, driver, listen) {
 
   function addGrip() {
     const grip = element("div", { class: "gan-explorer-grip", "aria-hidden": "true" }, element("span", {}, "◂▸"));
-    const held = { node: grip, mark: null, offset: null };
+    const held = { node: grip, mark: null, offset: null, below: 0 };
     listen(grip, "pointerdown", (event) => {
       if (event.button > 0 || !geometry) return;
       event.preventDefault();
       grip.setPointerCapture(event.pointerId);
       const box = grip.getBoundingClientRect();
       held.offset = event.clientX - (box.left + box.width / 2);
+      held.below = event.clientY - (box.top + box.height / 2);
       grip.dataset.held = "true";
     });
     listen(grip, "pointermove", (event) => {
       if (held.offset === null || !grip.hasPointerCapture(event.pointerId)) return;
-      const { box, left, right } = geometry;
-      const at = event.clientX - held.offset - canvas.getBoundingClientRect().left;
-      const hand = Math.min(Math.max(at, box.left), box.right);
+      const { box, left, right, bottom, top } = geometry;
+      const { control, vertical, offset, scale } = held.mark;
+      const stage = canvas.getBoundingClientRect();
+      const hand = Math.min(Math.max(event.clientX - held.offset - stage.left, box.left), box.right);
+      const high = Math.min(Math.max(event.clientY - held.below - stage.top, box.top), box.bottom);
       grip.style.left = `${hand}px`;
+      if (vertical) grip.style.top = `${high}px`;
       const x = left + ((hand - box.left) / (box.right - box.left)) * (right - left);
-      controls[held.mark.control]?.pull?.((x - held.mark.offset) * held.mark.scale);
+      const y = bottom + ((high - box.bottom) / (box.top - box.bottom)) * (top - bottom);
+      driver.together(() => {
+        controls[control]?.pull?.((x - offset) * scale);
+        if (vertical) controls[vertical]?.pull?.(y);
+      });
     });
     const release = () => {
       held.offset = null;
       delete grip.dataset.held;
-      if (held.mark && !driver.moved(held.mark.control)) setGrip(held);
+      if (held.mark && ![held.mark.control, held.mark.vertical].some(driver.moved)) setGrip(held);
     };
     listen(grip, "pointerup", release);
     listen(grip, "pointercancel", release);
@@ -648,7 +663,7 @@ function createPanel(controls, driver, listen) {
     const { box, x, y } = geometry;
     // what the hand holds stays under the hand
     if (held.offset === null) grip.style.left = `${Math.min(Math.max(x(mark.x), box.left), box.right)}px`;
-    grip.style.top = `${Math.min(Math.max(y(mark.y), box.top), box.bottom)}px`;
+    if (held.offset === null || !mark.vertical) grip.style.top = `${Math.min(Math.max(y(mark.y), box.top), box.bottom)}px`;
   }
 
   return {
@@ -667,7 +682,9 @@ function createPanel(controls, driver, listen) {
       marks.forEach((mark, i) => {
         grips[i].mark = mark;
         grips[i].node.dataset.control = mark.control;
-        grips[i].node.title = controls[mark.control]?.label ?? "";
+        grips[i].node.dataset.vertical = mark.vertical;
+        write(grips[i].node.firstChild, mark.vertical ? "✥" : "◂▸");
+        grips[i].node.title = [mark.control, mark.vertical].map((name) => controls[name]?.label).filter(Boolean).join(", ");
         grips[i].node.style.setProperty("--grip", palette[mark.colour]);
         setGrip(grips[i]);
       });
@@ -684,7 +701,10 @@ const ROW = 30; // pixels of one bar
 
 function wantedHeight(panel, width) {
   const rows = Math.max(0, ...panel.marks.map((mark) => (mark.kind === "Bars" ? mark.names.length : 0)));
-  return Math.round(rows ? Math.max(rows * ROW + 52, 150) : Math.min(Math.max(0.64 * width, 210), 330));
+  if (rows) return Math.round(Math.max(rows * ROW + 52, 150));
+  if (!panel.square) return Math.round(Math.min(Math.max(0.64 * width, 210), 330));
+  const shape = (panel.y[1] - panel.y[0]) / (panel.x[1] - panel.x[0]);
+  return Math.round(Math.min(Math.max((width - 40) * shape + 60, 210), 420));
 }
 
 // ---- painting ----
@@ -782,6 +802,7 @@ function drawPanel(canvas, panel, palette, place, memory) {
     top: panel.y_label || panel.right_label ? 26 : 8,
     bottom: height - (panel.x_label ? 38 : 22),
   };
+  if (panel.square) square(box, panel);
   const clamp = (value) => Math.min(Math.max(value, -1e4), 1e4);
   const between = (value, [low, high], from, to) => clamp(from + ((value - low) / (high - low)) * (to - from));
   const x = (value) => between(value, panel.x, box.left, box.right);
@@ -822,7 +843,7 @@ function drawPanel(canvas, panel, palette, place, memory) {
   const below = pen.shorten(panel.x_label, width - 4);
   const half = pen.measure(below) / 2;
   pen.write(below, Math.min(Math.max((box.left + box.right) / 2, half + 2), width - half - 2), height - 9, 0.5);
-  pen.write(panel.y_label, 2, 10);
+  pen.write(panel.y_label, panel.square ? Math.max(box.left - 30, 2) : 2, box.top - 16);
   pen.write(panel.right_label, width - 2, 10, 1);
 
   // marks
@@ -838,7 +859,17 @@ function drawPanel(canvas, panel, palette, place, memory) {
   for (const mark of panel.marks) LATER[mark.kind]?.(scene, mark);
 
   writeLabels(scene, memory);
-  return { box, x, y, left: panel.x[0], right: panel.x[1] };
+  return { box, x, y, left: panel.x[0], right: panel.x[1], bottom: panel.y[0], top: panel.y[1] };
+}
+
+// A box in which a unit is equally long both ways: the largest in the one given, in its middle and at its bottom.
+function square(box, panel) {
+  const [wide, tall] = [panel.x[1] - panel.x[0], panel.y[1] - panel.y[0]];
+  const unit = Math.min((box.right - box.left) / wide, (box.bottom - box.top) / tall);
+  const spare = box.right - box.left - unit * wide;
+  box.left += Math.floor(spare / 2);
+  box.right = box.left + unit * wide;
+  box.top = box.bottom - unit * tall;
 }
 
 // Runs of points without a gap, in pixels. What is infinite leaves by the panel's edge.

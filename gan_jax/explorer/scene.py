@@ -183,6 +183,7 @@ class Handle(NamedTuple):
         offset: the slider's value is `(x of the hand - offset) * scale`.
         scale: see `offset`.
         colour: by role.
+        vertical: name of a second slider, which follows the height of the hand as it is; "" where only sideways counts.
     """
 
     x: Real
@@ -191,6 +192,7 @@ class Handle(NamedTuple):
     offset: Real = 0.0
     scale: Real = 1.0
     colour: Colour = "fake"
+    vertical: str = ""
 
 
 class Motion(NamedTuple):
@@ -227,6 +229,7 @@ class Panel:
         x_label, y_label: under the axis and above its upper end.
         right: (bottom, top) of a second vertical axis, for marks with `right=True`.
         right_label: above the second axis.
+        square: a unit is equally long on both axes, so that circles are round; not with a second axis or `Bars`.
     """
 
     marks: Sequence[Mark]
@@ -237,6 +240,7 @@ class Panel:
     y_label: str = ""
     right: tuple[Real, Real] | None = None
     right_label: str = ""
+    square: bool = False
 
 
 class Number(NamedTuple):
@@ -355,6 +359,8 @@ def _check_panel(panel: Panel, controls: Mapping[str, Control]) -> None:
     for axis, ends in (("x", panel.x), ("y", panel.y), ("right", panel.right)):
         if ends is not None and not (np.isfinite(np.asarray(ends, np.float64)).all() and ends[0] < ends[1]):
             raise ValueError(f"panel {panel.title!r}: {axis} must run from a number to a larger one, got {tuple(ends)}")
+    if panel.square and (panel.right is not None or any(isinstance(mark, Bars) for mark in panel.marks)):
+        raise ValueError(f"panel {panel.title!r}: a square panel has no right axis and no Bars; leave out square=True")
     for mark in panel.marks:
         found = arrays(mark)
         _check_colour(mark)
@@ -364,9 +370,15 @@ def _check_panel(panel: Panel, controls: Mapping[str, Control]) -> None:
             raise ValueError(f"{_called(mark)}: needs {points} names, one each, got {len(words)}")
         if getattr(mark, "right", False) and panel.right is None:
             raise ValueError(f"{_called(mark)}: is drawn against the right axis, and panel {panel.title!r} has none")
-        if isinstance(mark, Handle) and not isinstance(controls.get(mark.control), Slider):
-            sliders = [name for name, control in controls.items() if isinstance(control, Slider)]
-            raise UnknownName(f"no slider is named {mark.control!r}; {suggestion(mark.control, sliders)}")
+        if isinstance(mark, Handle):
+            for name in filter(None, (mark.control, mark.vertical)):
+                _check_slider(name, controls)
+
+
+def _check_slider(name: str, controls: Mapping[str, Control]) -> None:
+    sliders = [each for each, control in controls.items() if isinstance(control, Slider)]
+    if name not in sliders:
+        raise UnknownName(f"no slider is named {name!r}; {suggestion(name, sliders)}")
 
 
 def _check_colour(mark: Mark | Number) -> None:

@@ -44,6 +44,9 @@ COLOURS = {"real": REAL, "fake": FAKE, "discriminator": DISCRIMINATOR, "ink": "#
 PANEL, ALONE = (4.4, 3.1), 5.8
 """Width and height of a panel, and the width of one that has no neighbour, in inches."""
 
+SQUARE = 4.0
+"""Height of a row that has a square panel."""
+
 SIZE = 9.5
 """Of the text beside curves, in points."""
 
@@ -70,7 +73,8 @@ def still(scene: Scene, controls: Sequence[Control] = (), values: Mapping[str, V
     lines = textwrap.wrap(settings, round(13 * width))
     foot, head = _foot_height(scene.numbers, width), 0.06 + 0.2 * len(lines)
     bars = [len(mark.names) for panel in scene.panels for mark in panel.marks if isinstance(mark, Bars)]
-    height = max(PANEL[1] * rows if scene.panels else 0.1, 0.32 * max(bars, default=0) + 0.8 * bool(bars))
+    tall = SQUARE if any(panel.square for panel in scene.panels) else PANEL[1]
+    height = max(tall * rows if scene.panels else 0.1, 0.32 * max(bars, default=0) + 0.8 * bool(bars))
     with matplotlib.rc_context(STYLE):
         picture = Picture(figsize=(width, height + foot + head))
         FigureCanvasAgg(picture)
@@ -213,7 +217,7 @@ def _inside(points: Float[np.ndarray, "n 2"], box: Box, joined: bool) -> np.ndar
 
 def _draw_panel(axes: Axes, panel: Panel) -> _Drawn:
     drawn = _Drawn(axes, panel)
-    axes.set(xlim=panel.x, ylim=panel.y, xlabel=_typeset(panel.x_label))
+    axes.set(xlim=panel.x, ylim=panel.y, xlabel=_typeset(panel.x_label), aspect="equal" if panel.square else "auto")
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.grid(axis="y", color="#000000", alpha=0.08, linewidth=0.8)

@@ -189,6 +189,7 @@ def _panel(panel: Panel, block: _Numbers) -> dict[str, Any]:
     return {
         **{axis: None if pair is None else [float(end) for end in pair] for axis, pair in ends.items()},
         **words,
+        "square": panel.square,
         "marks": [_mark(mark, block) for mark in panel.marks],
     }
 
