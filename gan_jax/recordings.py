@@ -287,7 +287,7 @@ class Recorder:
         if 3 * size > self._memory:
             raise ValueError(
                 f"memory must hold at least three frames of {size:,} bytes, got {self._memory:,.0f}; "
-                f"give memory={3 * size:,} or more" + (", or fewer samples" if self._latents is not None else "")
+                f"give memory={3 * size} or more" + (", or fewer samples" if self._latents is not None else "")
             )
         while (len(self._frames) + 2) * size > self._memory:  # one place stays free for the last step's frame
             self._steps, self._frames = self._steps[::2], self._frames[::2]
