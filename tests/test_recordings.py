@@ -234,7 +234,7 @@ def test_several_recordings_are_aligned_at_the_steps_they_share():
         assert recording.every == 20
     late = {"late": made([20, 30, 40], seed=3), **found}
     assert recordings.align(late)["fast"].history.loss_d.tolist() == found["fast"].history.loss_d[20:40].tolist()
-    with pytest.raises(ValueError, match="no step has a frame in every recording .*by 10.*; record them with one"):
+    with pytest.raises(ValueError, match=r"no step has a frame in every recording .*by 10.*; record them with one"):
         recordings.align({"one": made([0, 10]), "two": made([5, 15])})
     with pytest.raises(ValueError, match="there is no frame at step 5"):
         made([0, 10]).only([0, 5])
@@ -317,11 +317,11 @@ def test_a_file_cut_off_anywhere_is_refused(tmp_path):
     whole = path.read_bytes()
     for end in np.linspace(0, len(whole) - 1, 12).astype(int):
         path.write_bytes(whole[:end])
-        with pytest.raises(ValueError, match="run.npz is no recording, or was cut off"):
+        with pytest.raises(ValueError, match=r"run\.npz is no recording, or was cut off"):
             recordings.load(path)
     middle = len(whole) // 2
     path.write_bytes(whole[:middle] + bytes(64) + whole[middle + 64 :])
-    with pytest.raises(ValueError, match="run.npz is damaged"):
+    with pytest.raises(ValueError, match=r"run\.npz is damaged"):
         recordings.load(path)
 
 

@@ -8,6 +8,7 @@ const PATIENCE = 5000; // and before it says that the kernel is silent
 const FIRST_PATIENCE = 1500; // where no kernel has answered at all yet
 const SETTLED = 600; // milliseconds without a change before the words are read out
 const CALM = 400; // milliseconds between pictures of a motion where the reader has asked for less of it
+const PACE = 40; // milliseconds between two notches of a slider that plays, at least
 
 export default () => {
   const driver = createDriver();
@@ -28,10 +29,11 @@ function createDriver() {
   let pending = new Map(); // control -> value to ask for next
   let resetting = false;
   let gathering = false; // several moves are one request
+  let again = false; // what was asked for is on its way: ask once more when this part is painted
   const state = { picture: null, notice: null, connected: false, waiting: false };
 
   function changed() {
-    state.waiting = flight !== null || tick !== undefined; // until it is painted
+    state.waiting = flight !== null || again || tick !== undefined; // until it is painted
     views.forEach((view) => view.update(state));
   }
 
@@ -42,7 +44,8 @@ function createDriver() {
   }
 
   function pump() {
-    if (flight || gathering || !(resetting || pending.size)) return;
+    if (flight || gathering || !(resetting || pending.size || (again && tick === undefined))) return;
+    again = false; // a move supersedes it
     const values = resetting ? new Map() : pending;
     const content = resetting ? { type: "reset" } : { type: "set", values: Object.fromEntries(pending) };
     if (!resetting) pending = new Map();
@@ -66,7 +69,9 @@ function createDriver() {
     const picture = decode(model.get("picture"));
     if (!picture) return;
     state.connected = true;
-    if (landed(picture.request) || state.notice?.kind !== "error") state.notice = null;
+    const mine = landed(picture.request);
+    if (mine) again = picture.again;
+    if (mine || state.notice?.kind !== "error") state.notice = null;
     if (picture.serial > (state.picture?.serial ?? 0)) {
       state.picture = picture;
       schedule();
@@ -80,8 +85,9 @@ function createDriver() {
     if (!mine) return; // another page's
     state.connected = true;
     if (state.notice && state.notice.kind !== "error") state.notice = null;
+    if (message.type === "here") again = again || Boolean(state.picture?.again && !flight);
     if (message.type === "error") {
-      landed(message.request);
+      again = landed(message.request) ? false : again;
       state.notice = { kind: "error", text: message.text };
     }
     pump();
@@ -110,6 +116,7 @@ function createDriver() {
   function onTick() {
     tick = undefined;
     views.forEach((view) => view.paint(state.picture));
+    pump();
     changed();
   }
 
@@ -148,6 +155,7 @@ function createDriver() {
       tick = undefined;
       pending.clear();
       flight = null;
+      again = false;
     },
     want(name, value) {
       pending.set(name, value);
@@ -166,6 +174,7 @@ function createDriver() {
     },
     retry() {
       pending = new Map([...(flight?.values ?? []), ...pending]);
+      again = Boolean(flight && !flight.values.size && state.picture?.again);
       flight = null;
       state.notice = null;
       if (!pending.size) resetting = false;
@@ -197,6 +206,7 @@ function decode(picture) {
         }
       }
       if (mark.kind === "Motion") [, read.frames, read.count] = mark.x;
+      if (mark.kind === "Surface") [, read.rows, read.columns] = mark.values;
       return read;
     }),
   }));
@@ -239,20 +249,30 @@ function createView(driver, model, el) {
   };
 
   const controls = {};
+  const pauseAll = () => Object.values(controls).forEach((control) => control.pause?.());
   for (const control of setup.controls) {
     const make = control.kind === "slider" ? createSlider : createChoice;
-    controls[control.name] = make(control, (value) => driver.want(control.name, value), listen);
+    const send = (value) => driver.want(control.name, value);
+    const bySlider = (value) => {
+      pauseAll(); // a hand takes over
+      send(value);
+    };
+    controls[control.name] = make(control, bySlider, listen);
+    if (control.play) addPlay(controls[control.name], send, pauseAll, listen);
   }
   const controlBox = div("controls", ...Object.values(controls).map((control) => control.node));
   const panelBox = div("panels");
   const panels = []; // each { node, paint }
   // plain boxes: JupyterLab has its own looks for lists, paragraphs and figures
-  const numberBox = element("div", { class: "gan-explorer-numbers", role: "list" });
+  const numberBox = createNumberBox();
   const numbers = new Map();
   const remark = div("remark");
   const words = element("div", { class: "gan-explorer-hidden gan-explorer-words", "aria-live": "polite" });
 
-  const reset = button("Reset", "Put every control where it stood at first", () => driver.reset());
+  const reset = button("Reset", "Put every control where it stood at first", () => {
+    pauseAll();
+    driver.reset();
+  });
   reset.hidden = !setup.controls.length;
   const retry = button("Try again", "Ask the kernel again", () => driver.retry());
   const statusText = element("span");
@@ -311,13 +331,17 @@ function createView(driver, model, el) {
       entry.node.remove();
       numbers.delete(name);
     }
-    list.forEach((number, i) => {
+    const boxes = new Map([[numberBox, 0], ...panels.map((panel) => [panel.numbers, 0])]); // with how many it holds
+    for (const number of list) {
       if (!numbers.has(number.name)) numbers.set(number.name, createNumber(number.name));
       const entry = numbers.get(number.name);
+      const box = panels[number.panel]?.numbers ?? numberBox;
+      const place = boxes.get(box);
       entry.show(number);
-      if (numberBox.children[i] !== entry.node) numberBox.insertBefore(entry.node, numberBox.children[i] ?? null);
-    });
-    numberBox.hidden = !list.length;
+      if (box.children[place] !== entry.node) box.insertBefore(entry.node, box.children[place] ?? null);
+      boxes.set(box, place + 1);
+    }
+    for (const [box, count] of boxes) box.hidden = !count;
   }
 
   function describe() {
@@ -360,8 +384,11 @@ function createView(driver, model, el) {
       if (status.dataset.kind !== kind) {
         status.dataset.kind = kind;
         status.setAttribute("role", kind === "error" ? "alert" : "status");
+        if (["error", "stalled"].includes(kind)) pauseAll();
       }
       retry.hidden = kind !== "stalled";
+      const arrived = !state.waiting && picture === state.picture;
+      if (arrived) for (const [name, control] of Object.entries(controls)) control.follow?.(state.picture?.values[name]);
       root.dataset.waiting = state.waiting;
     },
   };
@@ -392,6 +419,7 @@ function createView(driver, model, el) {
   return () => {
     driver.remove(view);
     player.close();
+    pauseAll();
     aborter.abort();
     themes.disconnect();
     sizes.disconnect();
@@ -405,7 +433,7 @@ function createView(driver, model, el) {
 function readPalette(root) {
   const style = getComputedStyle(root);
   const colour = (name) => style.getPropertyValue(`--${name}`).trim() || "#888";
-  const roles = ["real", "fake", "discriminator", "ink", "quiet", "accent"];
+  const roles = ["real", "fake", "discriminator", "ink", "quiet", "accent", "says-fake", "undecided", "says-real"];
   const palette = { surface: colour("surface"), grid: colour("grid"), axis: colour("axis"), text: {}, font: style.fontFamily };
   for (const role of roles) {
     palette[role] = colour(role);
@@ -482,9 +510,63 @@ function createSlider(control, send, listen) {
       // a refused value does not stay on the slider
       if (Number(slider.value) !== scale.place(value)) slider.value = String(scale.place(value));
     },
+    scale,
+    slider,
     // where a hand on the picture has put it
     pull: (value) => Number.isFinite(value) && move(scale.at(scale.place(value))),
   };
+}
+
+// A button that moves a slider forward, each notch as soon as the page shows what the one before has led to.
+function addPlay(control, send, pauseOthers, listen) {
+  const { scale, slider, node, label } = control;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const button = element("button", { type: "button", class: "gan-explorer-button gan-explorer-go" });
+  node.classList.add("gan-explorer-plays");
+  node.insertBefore(button, slider);
+  let asked = null; // the value on its way, while it plays
+  let timer, last;
+
+  function show() {
+    const ended = Number(slider.value) >= scale.count;
+    const [sign, verb] = asked !== null ? ["❚❚", "Pause"] : ended ? ["↻", "Play again"] : ["▶", "Play"];
+    write(button, sign);
+    button.setAttribute("aria-label", `${verb}: ${label}`);
+    button.title = verb;
+    node.dataset.playing = asked !== null;
+  }
+
+  function pause() {
+    clearTimeout(timer);
+    asked = timer = null;
+    show();
+  }
+
+  function go(place) {
+    timer = null;
+    if (place > scale.count) return pause();
+    asked = scale.at(place);
+    last = performance.now();
+    control.show(asked);
+    show();
+    send(asked);
+  }
+
+  listen(button, "click", () => {
+    if (asked !== null) return pause();
+    const place = Number(slider.value);
+    pauseOthers();
+    go(place < scale.count ? place + 1 : 0);
+  });
+
+  control.pause = pause;
+  control.follow = (value) => {
+    if (asked === null) return show();
+    if (value !== asked) return pause(); // somebody else has moved it
+    const pace = calm.matches ? CALM : PACE;
+    if (!timer) timer = setTimeout(() => go(Number(slider.value) + 1), Math.max(0, last + pace - performance.now()));
+  };
+  show();
 }
 
 function createChoice(control, send, listen) {
@@ -506,6 +588,8 @@ function createChoice(control, send, listen) {
     },
   };
 }
+
+const createNumberBox = () => element("div", { class: "gan-explorer-numbers", role: "list", hidden: true });
 
 function createNumber(name) {
   const value = element("div", { class: "gan-explorer-figure" });
@@ -612,7 +696,8 @@ function createPanel(controls, driver, listen) {
   const title = element("div", { class: "gan-explorer-caption" });
   const canvas = element("canvas", { class: "gan-explorer-canvas", role: "img" });
   const stage = element("div", { class: "gan-explorer-stage" }, canvas);
-  const node = element("div", { class: "gan-explorer-panel" }, title, stage);
+  const numbers = createNumberBox();
+  const node = element("div", { class: "gan-explorer-panel" }, title, stage, numbers);
   const grips = [];
   const memory = new Map(); // where each label was, so that it does not hop while a slider moves
   let geometry = null;
@@ -668,6 +753,7 @@ function createPanel(controls, driver, listen) {
 
   return {
     node,
+    numbers,
     width: () => stage.clientWidth,
     paint(panel, palette, height, place) {
       typeset(title, panel.title);
@@ -853,6 +939,7 @@ function drawPanel(canvas, panel, palette, place, memory) {
   context.rect(box.left - 1, box.top - 1, box.right - box.left + 2, box.bottom - box.top + 2);
   context.clip();
   context.lineJoin = context.lineCap = "round";
+  for (const mark of panel.marks) if (mark.kind === "Surface") tint(scene, mark);
   for (const mark of panel.marks) if (mark.kind === "Curve" && mark.fill) shade(scene, mark);
   for (const mark of panel.marks) DRAW[mark.kind]?.(scene, mark);
   context.restore();
@@ -886,6 +973,34 @@ function runs({ x, y, second, box }, mark) {
   }
   if (run.length) found.push(run);
   return found;
+}
+
+// From the colour for fake over that for undecided to the one for real; the browser smooths between the cells.
+function tint({ context, palette, box }, { values, rows, columns }) {
+  if (!rows || !columns) return;
+  const probe = element("canvas", { width: 1, height: 1 }).getContext("2d");
+  const ramp = ["says-fake", "undecided", "says-real"].map((role) => {
+    probe.fillStyle = palette[role];
+    probe.fillRect(0, 0, 1, 1);
+    return probe.getImageData(0, 0, 1, 1).data;
+  });
+  const small = element("canvas", { width: columns, height: rows });
+  const image = new ImageData(columns, rows);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const value = values[(rows - 1 - row) * columns + column];
+      if (Number.isNaN(value)) continue;
+      const place = 2 * Math.min(Math.max(value, 0), 1);
+      const [from, to] = place < 1 ? [ramp[0], ramp[1]] : [ramp[1], ramp[2]];
+      const part = place < 1 ? place : place - 1;
+      const at = 4 * (row * columns + column);
+      for (let i = 0; i < 3; i++) image.data[at + i] = from[i] + part * (to[i] - from[i]);
+      image.data[at + 3] = 255;
+    }
+  }
+  small.getContext("2d").putImageData(image, 0, 0);
+  context.imageSmoothingEnabled = true;
+  context.drawImage(small, box.left, box.top, box.right - box.left, box.bottom - box.top);
 }
 
 function shade(scene, mark) {

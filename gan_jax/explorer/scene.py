@@ -36,6 +36,8 @@ class Slider:
             value, where those are fewer.
         log: spaced evenly in the logarithm; then `low` is above 0.
         whole: a whole number.
+        play: with a button that moves it forward notch by notch, each as soon as the one before is shown: for a step
+            count, a time, or anything else that passes.
 
     Raises:
         ValueError: an empty range, a value outside it, or a logarithmic range that reaches 0.
@@ -54,6 +56,7 @@ class Slider:
     notches: int = 201
     log: bool = False
     whole: bool = False
+    play: bool = False
 
     def __post_init__(self):
         if not self.low < self.high or (self.log and self.low <= 0):
@@ -214,7 +217,20 @@ class Motion(NamedTuple):
     chosen: int = -1
 
 
-Mark = Curve | Dots | Arrows | Level | Bars | Handle | Motion
+class Surface(NamedTuple):
+    """Colours behind all else, from fake over undecided to real: what D says of each place in the panel.
+
+    Attributes:
+        values: from 0, fake, to 1, real, in equal cells over the whole panel, shape (rows, columns); the first row at
+            the bottom, the first column at the left. NaN stays blank.
+        name: what it shows, for who can't see it.
+    """
+
+    values: Float[np.ndarray, "rows columns"]
+    name: str = ""
+
+
+Mark = Curve | Dots | Arrows | Level | Bars | Handle | Motion | Surface
 
 
 @dataclass(frozen=True)
@@ -251,12 +267,14 @@ class Number(NamedTuple):
         value: as a float; infinite and NaN are shown as such.
         note: "at most log 2 = 0.6931"; "" for none.
         colour: by role.
+        panel: index of the panel under which it stands; -1 in the row under all.
     """
 
     name: str
     value: Real
     note: str = ""
     colour: Colour = "ink"
+    panel: int = -1
 
 
 @dataclass(frozen=True)
@@ -269,6 +287,8 @@ class Scene:
         words: the whole scene in one or two sentences, for who can't see it and where no picture can be shown.
         remark: a sentence on what to notice here, shown to everybody; "" for none.
         hidden: names of controls that have no effect in this scene and are left out of it.
+        again: it is on its way: `answer` has done a part of the work, and is to be asked once more with the same
+            values. The page shows each part as it comes, and a hand may move on meanwhile.
     """
 
     panels: Sequence[Panel]
@@ -276,6 +296,7 @@ class Scene:
     words: str = ""
     remark: str = ""
     hidden: Sequence[str] = ()
+    again: bool = False
 
     def number(self, name: str) -> float:
         """Read one of the numbers by its name.
@@ -297,7 +318,11 @@ _ARRAYS: dict[type, tuple[str, ...]] = {
     Arrows: ("x", "y", "dx", "dy"),
     Bars: ("values",),
     Motion: ("x", "y"),
+    Surface: ("values",),
 }
+
+_TABLES = {Motion: ("(frames, n)", 2), Surface: ("(rows, columns)", 2)}
+"""Marks whose arrays are no lines: their shape."""
 
 
 def arrays(mark: Mark) -> dict[str, np.ndarray]:
@@ -313,7 +338,7 @@ def arrays(mark: Mark) -> dict[str, np.ndarray]:
     """
     fields = _ARRAYS.get(type(mark), ())
     found = {field: np.asarray(getattr(mark, field), np.float64) for field in fields}
-    shape, dimensions = ("(frames, n)", 2) if isinstance(mark, Motion) else ("(n,)", 1)
+    shape, dimensions = _TABLES.get(type(mark), ("(n,)", 1))
     shapes = {values.shape for values in found.values()}
     if len(shapes) > 1 or any(len(each) != dimensions for each in shapes):
         got = ", ".join(f"{field} {values.shape}" for field, values in found.items())
@@ -351,6 +376,10 @@ def check_scene(scene: Any, controls: Sequence[Control]) -> None:
         raise ValueError(f"numbers need names that differ, got {', '.join(called)}")
     for number in scene.numbers:
         _check_colour(number)
+        if not -1 <= number.panel < len(scene.panels):
+            raise ValueError(
+                f"number {number.name!r}: there is no panel {number.panel}, only {len(scene.panels)} of them"
+            )
     for panel in scene.panels:
         _check_panel(panel, names)
 
@@ -382,8 +411,9 @@ def _check_slider(name: str, controls: Mapping[str, Control]) -> None:
 
 
 def _check_colour(mark: Mark | Number) -> None:
-    if mark.colour not in get_args(Colour):
-        raise UnknownName(f"no colour is named {mark.colour!r}; {suggestion(mark.colour, get_args(Colour))}")
+    colour = getattr(mark, "colour", "ink")
+    if colour not in get_args(Colour):
+        raise UnknownName(f"no colour is named {colour!r}; {suggestion(colour, get_args(Colour))}")
 
 
 def _called(mark: Mark) -> str:

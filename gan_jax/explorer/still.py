@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from ..plots import DISCRIMINATOR, FAKE, REAL, STYLE, Picture
+from ..plots import BELIEF, DISCRIMINATOR, FAKE, REAL, STYLE, Picture
 from .labels import LINE, Box, Label, place
 from .scene import (
     Arrows,
@@ -31,6 +31,7 @@ from .scene import (
     Number,
     Panel,
     Scene,
+    Surface,
     Value,
     arrays,
     check_scene,
@@ -67,7 +68,7 @@ def still(scene: Scene, controls: Sequence[Control] = (), values: Mapping[str, V
     """
     check_scene(scene, controls)
     settings = _settings(scene, controls, values or {})
-    columns = max(min(len(scene.panels), 3), 1)
+    columns = 2 if len(scene.panels) == 4 else max(min(len(scene.panels), 3), 1)
     rows = max(-(-len(scene.panels) // columns), 1)
     width = PANEL[0] * columns if columns > 1 else ALONE
     lines = textwrap.wrap(settings, round(13 * width))
@@ -342,6 +343,12 @@ def _motion(drawn: _Drawn, mark: Motion) -> None:
             drawn.name(mark.names[i], role, "dots", np.stack([x[-1:], y[-1:]], axis=1), axes, 3.5)
 
 
+def _surface(drawn: _Drawn, mark: Surface) -> None:
+    axes = drawn.axes
+    axes.imshow(arrays(mark)["values"], cmap=BELIEF, vmin=0, vmax=1, origin="lower", aspect=axes.get_aspect(), zorder=0,
+                extent=(*axes.get_xlim(), *axes.get_ylim()), interpolation="bilinear")  # fmt: skip
+
+
 _DRAW: dict[type[Mark], Any] = {
     Curve: _curve,
     Dots: _dots,
@@ -350,4 +357,5 @@ _DRAW: dict[type[Mark], Any] = {
     Bars: _bars,
     Handle: _handle,
     Motion: _motion,
+    Surface: _surface,
 }

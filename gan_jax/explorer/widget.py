@@ -68,8 +68,8 @@ class Explorer(StillWidget):
         """Put every control where it stood at first."""
         self._move(self._first)
 
-    def _move(self, changes: Mapping[str, Any], request: Any = None) -> None:
-        """Answer new values, or raise and leave all as it was."""
+    def _move(self, changes: Mapping[str, Any], request: Any = None, *, whole: bool = True) -> None:
+        """Answer new values, in whole or in part, or raise and leave all as it was."""
         with self._lock:
             placed = {}
             for name, value in changes.items():
@@ -77,14 +77,16 @@ class Explorer(StillWidget):
                     raise UnknownName(f"no control is named {name!r}; {suggestion(name, self._controls)}")
                 placed[name] = self._controls[name].place(value)
             values = {**self._values, **placed}
-            scene = self._ask(values)
+            scene = self._ask(values, whole)
             picture = encode(scene, values, self.picture["serial"] + 1, request)
             self._values, self._scene, self.picture = values, scene, picture
 
-    def _ask(self, values: dict[str, Value]) -> Scene:
-        scene = self._respond(dict(values))
-        check_scene(scene, list(self._controls.values()))
-        return scene
+    def _ask(self, values: dict[str, Value], whole: bool = True) -> Scene:
+        while True:
+            scene = self._respond(dict(values))
+            check_scene(scene, list(self._controls.values()))
+            if not (whole and scene.again):
+                return scene
 
     def _receive(self, _: Any, message: Any, buffers: Any) -> None:
         """Serve one message of the page. Whatever goes wrong is told there: an exception here would be lost."""
@@ -95,9 +97,9 @@ class Explorer(StillWidget):
                 if kind == "hello":
                     self.send({"type": "here", "request": request})
                 elif kind == "reset":
-                    self._move(self._first, request)
+                    self._move(self._first, request, whole=False)
                 elif kind == "set" and isinstance(message.get("values"), dict):
-                    self._move(message["values"], request)
+                    self._move(message["values"], request, whole=False)
                 else:
                     raise ValueError(f"the page sent a message of an unknown kind: {str(message)[:80]}")
             except KeyboardInterrupt:
@@ -164,7 +166,7 @@ def encode(scene: Scene, values: Mapping[str, Value], serial: int, request: Any 
     >>> from .scene import Number
     >>> scene = Scene([Panel([], (0, 1))], [Number("JSD", float("nan"))])
     >>> encode(scene, {}, 1)["numbers"]
-    [{'name': 'JSD', 'value': None, 'text': 'not a number', 'note': '', 'colour': 'ink'}]
+    [{'name': 'JSD', 'value': None, 'text': 'not a number', 'note': '', 'colour': 'ink', 'panel': -1}]
     """
     block = _Numbers()
     return {
@@ -174,11 +176,12 @@ def encode(scene: Scene, values: Mapping[str, Value], serial: int, request: Any 
         "panels": [_panel(panel, block) for panel in scene.panels],
         "numbers": [
             {"name": number.name, "value": _plain(number.value), "text": shown(number.value), "note": number.note,
-             "colour": number.colour} for number in scene.numbers
+             "colour": number.colour, "panel": number.panel} for number in scene.numbers
         ],
         "words": scene.words,
         "remark": scene.remark,
         "hidden": list(scene.hidden),
+        "again": bool(scene.again),
         "data": b"".join(block.parts),
     }  # fmt: skip
 
