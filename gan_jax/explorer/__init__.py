@@ -1,7 +1,7 @@
 """A function from controls to a picture comes in; a live picture that answers sliders and dragging goes out.
 
-`minimax`, `best_response`, `objectives` and `compilations` are those of the lessons. One of your own, a slider and a
-curve in ten lines; end a cell with `live` to see it:
+`minimax`, `best_response`, `objectives`, `portrait` and `compilations` are those of the lessons. One of your own, a
+slider and a curve in ten lines; end a cell with `live` to see it:
 
 >>> import numpy as np
 >>> from gan_jax import explorer
@@ -23,6 +23,7 @@ Python moves it as a hand does, and reads what it shows:
 from .compilations import compilations
 from .minimax import best_response, minimax
 from .objectives import objectives
+from .portrait import portrait
 from .scene import (
     Arrows,
     Bars,
@@ -38,6 +39,7 @@ from .scene import (
     Panel,
     Scene,
     Slider,
+    Surface,
 )
 from .still import still
 from .widget import Explorer, open
@@ -58,10 +60,12 @@ __all__ = [
     "Panel",
     "Scene",
     "Slider",
+    "Surface",
     "best_response",
     "compilations",
     "minimax",
     "objectives",
     "open",
+    "portrait",
     "still",
 ]
