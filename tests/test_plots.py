@@ -14,7 +14,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 
-from gan_jax import data, losses, nets, plots, train
+from gan_jax import data, losses, nets, plots, theory, train
 from gan_jax.train import Gan, History, Hyperparams
 
 rng = np.random.default_rng(0)
@@ -32,6 +32,9 @@ def generator(z):
     return jnp.concatenate([z, z**2], axis=1)[:, :2]
 
 
+XY, START = theory.bilinear, np.array([1.0, 0.0])
+PATHS = {rule: theory.play(XY, START, 0.2, 40, update=rule) for rule in ("simultaneous", "alternating")}
+
 PICTURES = {
     "samples": lambda: plots.samples(REAL, FAKE),
     "surface": lambda: plots.surface(logits, REAL, FAKE),
@@ -47,6 +50,11 @@ PICTURES = {
     "images": lambda: plots.images(rng.uniform(size=(7, 4, 5, 3))),
     "seeds": lambda: plots.seeds(np.stack([FAKE] * 7), REAL),
     "scores": lambda: plots.scores({"a": np.array([1.0, 1, np.nan]), "b": np.full(3, np.nan)}, perfect=np.ones(2)),
+    "field of a game": lambda: plots.field(XY, paths=PATHS),
+    "field of arrays": lambda: plots.field((REAL, FAKE[[0] * 30]), equilibrium=None),
+    "spectrum of a step": lambda: plots.spectrum({"a": np.array([1 + 0.1j, 1 - 0.1j]), "b": np.array([0.5])}),
+    "spectrum of a field": lambda: plots.spectrum({"a": np.array([0.0]), "b": np.array([1j, -1j])}, of="field"),
+    "distances": lambda: plots.distances({"a": 0.9 ** np.arange(50), "b": np.full(30, 2.0)}, predicted={"a": 0.9}),
 }
 
 

@@ -9,12 +9,28 @@ from matplotlib.figure import Figure
 from .answers import arrows, push, surface
 from .clouds import samples, seeds
 from .curves import densities, histogram
-from .histories import losses
+from .games import field, spectrum
+from .histories import distances, losses
 from .latents import COARSE, FINE, manifold
 from .moments import NEUTRAL, frame
 from .parts import Numbers, Real, Window
 from .sheets import images
-from .style import BELIEF, DISCRIMINATOR, FAKE, GENERATOR, QUIET, REAL, SQUARE, STYLE, THUMB, WIDE, Picture, alt
+from .style import (
+    BELIEF,
+    DISCRIMINATOR,
+    FAKE,
+    GENERATOR,
+    MARKS,
+    QUIET,
+    REAL,
+    SERIES,
+    SQUARE,
+    STYLE,
+    THUMB,
+    WIDE,
+    Picture,
+    alt,
+)
 from .tallies import scores
 
 __all__ = [
@@ -24,9 +40,11 @@ __all__ = [
     "FAKE",
     "FINE",
     "GENERATOR",
+    "MARKS",
     "NEUTRAL",
     "QUIET",
     "REAL",
+    "SERIES",
     "SQUARE",
     "STYLE",
     "THUMB",
@@ -39,6 +57,8 @@ __all__ = [
     "alt",
     "arrows",
     "densities",
+    "distances",
+    "field",
     "frame",
     "histogram",
     "images",
@@ -48,5 +68,6 @@ __all__ = [
     "samples",
     "scores",
     "seeds",
+    "spectrum",
     "surface",
 ]

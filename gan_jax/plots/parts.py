@@ -79,11 +79,12 @@ def write_note(axes: Axes, notes: Sequence[str]) -> None:
 
 def label_ends(axes: Axes, ends: Sequence[tuple[str, float, str]]) -> None:
     """Write each curve's name at its right end, pushed apart where two would overlap."""
-    low, high = axes.get_ylim()
+    across = axes.transScale + axes.transLimits  # from data to fractions of the panel, on logarithmic axes too
+    left = axes.get_xlim()[0]
     tall = axes.bbox.height / cast(Figure, axes.get_figure(root=True)).dpi  # inches
     gap = 14 / (72 * tall)  # 14 points a line
     order = sorted(ends, key=lambda end: end[1])
-    heights = [float(np.clip((y - low) / (high - low), 0.0, 1.0)) for _, y, _ in order]
+    heights = [float(np.clip(across.transform((left, y))[1], 0.0, 1.0)) for _, y, _ in order]
     for i in range(1, len(heights)):
         heights[i] = max(heights[i], heights[i - 1] + gap)
     excess = max(heights[-1] - 1.0, 0.0) if heights else 0.0
@@ -92,6 +93,20 @@ def label_ends(axes: Axes, ends: Sequence[tuple[str, float, str]]) -> None:
     for (name, _, color), height in zip(order, heights, strict=True):
         axes.annotate(name, (1, height), xycoords="axes fraction", xytext=(5, 0), textcoords="offset points",
                       va="center", fontsize=9.5, color=color)  # fmt: skip
+
+
+def label_column(axes: Axes, words: Sequence[tuple[str, str]]) -> None:
+    """Name what the panel shows beside it, from the top down, each in its own colour; a text may have two lines."""
+    down = 0.0
+    for word, color in words:
+        axes.annotate(word, (1, 1), xycoords="axes fraction", xytext=(8, -down), textcoords="offset points", va="top",
+                      fontsize=9.5, color=color, linespacing=1.25)  # fmt: skip
+        down += 16.0 * (1 + word.count("\n")) + 4.0
+
+
+def width_of(labels: Sequence[str]) -> float:
+    """Inches that the longest line of some labels takes, or a little more."""
+    return 0.085 * max((len(line) for label in labels for line in label.split("\n")), default=0)
 
 
 def reach_of(values: np.ndarray) -> str:

@@ -6,6 +6,7 @@ import html
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -13,6 +14,24 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 REAL, FAKE, GENERATOR, DISCRIMINATOR, QUIET = "#0072B2", "#D55E00", "#D55E00", "#00795A", "#777777"
+
+SERIES = ("#0072B2", "#D55E00", "#00795A", "#A8457F", "#000000", "#9A6A00", "#2E8BC0")
+"""Colours of things that are neither real nor fake, in turn: Okabe and Ito's, dark enough to be read as text."""
+
+
+class Mark(NamedTuple):
+    """A marker that tells a series from its neighbours without colour.
+
+    Attributes:
+        shape: Matplotlib's letter for it.
+        letter: the same shape in a text.
+    """
+
+    shape: str
+    letter: str
+
+
+MARKS = tuple(Mark(*pair) for pair in ("o●", "s■", "^▲", "D◆", "v▼", "P✚", "X✖"))
 
 BELIEF = LinearSegmentedColormap.from_list("belief", ["#F2A36B", "#FFFFFF", "#6FB3DC"])
 """D's answer as a colour: vermilion for fake, white for undecided, blue for real."""
