@@ -28,7 +28,7 @@ from gan_jax.explorer import (
     still,
 )
 from gan_jax.explorer.labels import LINE, Box, Label, place
-from gan_jax.explorer.scene import arrays, check_scene, shown
+from gan_jax.explorer.scene import Surface, arrays, check_scene, shown
 from gan_jax.explorer.still import _typeset
 from gan_jax.explorer.widget import encode
 
@@ -48,6 +48,7 @@ MARKS = {
     "level at the right": Level(5, "half", "ink", right=True),
     "bars": Bars(["JSD", "KL"], np.array([0.5, 0.9]), "quiet", 1),
     "handle": Handle(0.5, 0.5, "mean"),
+    "surface": Surface(np.linspace(0, 1, 12).reshape(3, 4), "what D says"),
     "motion": Motion(np.stack([X, -X], 1), np.stack([X**2, X**4], 1), ["a", "b"], chosen=1),
 }
 PANEL = Panel([], (-1, 1), (0, 1), "panel", "x", "density", (0, 10), "D(x)")
