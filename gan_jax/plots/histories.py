@@ -106,14 +106,14 @@ def distances(
     if not all(np.isfinite(factor) and factor > 0 for factor in factors.values()):
         raise ValueError(f"a predicted factor a step must be positive and finite, got {factors}")
     picture, (axes,) = panels(WIDE[0] + 0.9 + width_of(list(rows)), height=WIDE[1])
-    axes.set(xlabel="step", ylabel=label, yscale="log")
+    axes.set(xlabel="step", ylabel=label, yscale="log", ylim=_decades(rows))
+    axes.set_xlim(0, max(max(map(len, rows.values())) - 1, 1))
+    _tick_decades(axes)
     words, ends = [], []
     for (name, row), color in zip(rows.items(), SERIES, strict=False):
         factor = _draw_distance(axes, row, color)
         ends.append((name if factor is None else f"{name} ×{factor:.4f}", _last_above_zero(row), color))
         words.append(f"{name}: {_told(row, factor)}" + (f", predicted {factors[name]:.4f}" if name in factors else ""))
-    axes.set(xlim=(0, max(max(map(len, rows.values())) - 1, 1)), ylim=_decades(rows))
-    _tick_decades(axes)
     for (name, row), color in zip(rows.items(), SERIES, strict=False):
         if name in factors and row[0] > 0 and np.isfinite(row[0]):
             steps = np.arange(len(row))
