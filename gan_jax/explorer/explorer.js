@@ -325,7 +325,8 @@ function createView(driver, model, el) {
   }
 
   function showNumbers(list) {
-    const names = new Set(list.map((number) => number.name));
+    const key = (number) => `${number.panel}/${number.name}`;
+    const names = new Set(list.map(key));
     for (const [name, entry] of numbers) {
       if (names.has(name)) continue;
       entry.node.remove();
@@ -333,8 +334,8 @@ function createView(driver, model, el) {
     }
     const boxes = new Map([[numberBox, 0], ...panels.map((panel) => [panel.numbers, 0])]); // with how many it holds
     for (const number of list) {
-      if (!numbers.has(number.name)) numbers.set(number.name, createNumber(number.name));
-      const entry = numbers.get(number.name);
+      if (!numbers.has(key(number))) numbers.set(key(number), createNumber(number.name));
+      const entry = numbers.get(key(number));
       const box = panels[number.panel]?.numbers ?? numberBox;
       const place = boxes.get(box);
       entry.show(number);
@@ -790,7 +791,9 @@ function wantedHeight(panel, width) {
   if (rows) return Math.round(Math.max(rows * ROW + 52, 150));
   if (!panel.square) return Math.round(Math.min(Math.max(0.64 * width, 210), 330));
   const shape = (panel.y[1] - panel.y[0]) / (panel.x[1] - panel.x[0]);
-  return Math.round(Math.min(Math.max((width - 40) * shape + 60, 210), 420));
+  const above = panel.y_label ? 26 : 8;
+  const below = panel.x_label ? 38 : 22;
+  return Math.round(Math.min(Math.max((width - 46) * shape + above + below, 210), 420));
 }
 
 // ---- painting ----

@@ -263,7 +263,7 @@ class Number(NamedTuple):
     """A number in words: `JSD = 0.1114`, and what to compare it with.
 
     Attributes:
-        name: short; unique among the numbers of a scene.
+        name: short; unique among the numbers under one panel, and among those under all.
         value: as a float; infinite and NaN are shown as such.
         note: "at most log 2 = 0.6931"; "" for none.
         colour: by role.
@@ -298,13 +298,13 @@ class Scene:
     hidden: Sequence[str] = ()
     again: bool = False
 
-    def number(self, name: str) -> float:
-        """Read one of the numbers by its name.
+    def number(self, name: str, panel: int = -1) -> float:
+        """Read one of the numbers by its name, of those under all panels or under one.
 
         Raises:
             UnknownName: there is none of that name.
         """
-        values = {number.name: number.value for number in self.numbers}
+        values = {number.name: number.value for number in self.numbers if number.panel == panel}
         if name not in values:
             raise UnknownName(f"no number is named {name!r}; {suggestion(name, values)}")
         return float(values[name])
@@ -371,9 +371,9 @@ def check_scene(scene: Any, controls: Sequence[Control]) -> None:
     for name in scene.hidden:
         if name not in names:
             raise UnknownName(f"no control to hide is named {name!r}; {suggestion(name, names)}")
-    called = [number.name for number in scene.numbers]
+    called = [(number.panel, number.name) for number in scene.numbers]
     if len(set(called)) < len(called):
-        raise ValueError(f"numbers need names that differ, got {', '.join(called)}")
+        raise ValueError(f"numbers need names that differ, got {', '.join(name for _, name in called)}")
     for number in scene.numbers:
         _check_colour(number)
         if not -1 <= number.panel < len(scene.panels):

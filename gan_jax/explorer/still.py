@@ -72,7 +72,9 @@ def still(scene: Scene, controls: Sequence[Control] = (), values: Mapping[str, V
     rows = max(-(-len(scene.panels) // columns), 1)
     width = PANEL[0] * columns if columns > 1 else ALONE
     lines = textwrap.wrap(settings, round(13 * width))
-    foot, head = _foot_height(scene.numbers, width), 0.06 + 0.2 * len(lines)
+    titles = {-1: "", **{i: f"{panel.title}: " for i, panel in enumerate(scene.panels)}}
+    numbers = [number._replace(name=_cut(f"{titles[number.panel]}{number.name}", 32)) for number in scene.numbers]
+    foot, head = _foot_height(numbers, width), 0.06 + 0.2 * len(lines)
     bars = [len(mark.names) for panel in scene.panels for mark in panel.marks if isinstance(mark, Bars)]
     tall = SQUARE if any(panel.square for panel in scene.panels) else PANEL[1]
     height = max(tall * rows if scene.panels else 0.1, 0.32 * max(bars, default=0) + 0.8 * bool(bars))
@@ -92,9 +94,13 @@ def still(scene: Scene, controls: Sequence[Control] = (), values: Mapping[str, V
         if lines:
             picture.text(0.06 / width, 1 - 0.06 / whole, "\n".join(map(_typeset, lines)), va="top", fontsize=9,
                          color="#555555")  # fmt: skip
-        _write_numbers(picture, scene.numbers, foot)
+        _write_numbers(picture, numbers, foot)
     picture.alt = scene.words or ", ".join(f"{number.name} {shown(number.value)}" for number in scene.numbers)
     return picture
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _settings(scene: Scene, controls: Sequence[Control], values: Mapping[str, Value]) -> str:
