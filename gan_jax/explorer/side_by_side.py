@@ -90,7 +90,7 @@ class Contest:
                 bar.update()
 
     @property
-    def step(self) -> float:
+    def step(self) -> float | int:
         """How far all have come that are still training; infinity when none is."""
         return min((int(each.state.step) for each in self.recorders.values() if not each.stopped), default=math.inf)
 
