@@ -12,8 +12,8 @@ import pytest
 from address import ROOT
 from packaging.requirements import Requirement
 
-ROOMS = ["errors", "data", "nets", "losses", "theory", "train", "checkpoints", "recordings", "metrics", "plots",
-         "explorer", "lab", "exercises"]  # fmt: skip
+ROOMS = ["errors", "data", "nets", "losses", "theory", "train", "checkpoints", "recordings", "classifiers",
+         "metrics", "plots", "explorer", "lab", "exercises"]  # fmt: skip
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -18,7 +18,8 @@ from .distributions import (
     swiss_roll,
     two_moons,
 )
-from .images import Dataset, cifar10, dataset, digits, fashion_mnist, mnist, to_images
+from .images import Dataset, cifar10, dataset, digits, fashion_mnist, mnist, mnist_5000, to_images
+from .stacked import Stacked, stacked, stacked_digits
 
 __all__ = [
     "TARGETS",
@@ -26,6 +27,7 @@ __all__ = [
     "Curve",
     "Dataset",
     "Mixture",
+    "Stacked",
     "Target",
     "bounds",
     "checkerboard",
@@ -39,8 +41,11 @@ __all__ = [
     "line",
     "mixture",
     "mnist",
+    "mnist_5000",
     "ring",
     "spiral",
+    "stacked",
+    "stacked_digits",
     "swiss_roll",
     "to_images",
     "two_moons",

