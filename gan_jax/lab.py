@@ -65,6 +65,7 @@ DIALS: Menu[Dial] = Menu(
         "beta2": Dial("β₂, scaling", "near 1", 0.0, 0.9999, "How long it remembers the squared gradient."),
         "penalty_weight": Dial("Penalty weight", "log or 0", 1e-3, 1e2, "Multiplies the gradient penalty on D."),
         "instance_noise": Dial("Instance noise", "linear", 0.0, 0.5, "Gaussian noise added to all that D sees."),
+        "noise_steps": Dial("Steps of noise", "log or none", 1e2, 1e5, "Steps over which the noise falls to 0."),
         "label_smoothing": Dial("Label smoothing", "linear", 0.0, 0.5, "The real label is 1 minus this."),
         "weight_clip": Dial(
             "Weight clip", "log or none", 1e-3, 1e1, "D's weights are held within plus and minus this."
@@ -77,7 +78,14 @@ DIALS: Menu[Dial] = Menu(
 SAMPLES = Menu("kind of samples", {"generator": False, "average": True})
 """Whose samples are shown: the generator's, or those of the running average of its weights."""
 
-LABELS = {"adam": "Adam", "rmsprop": "RMSProp", "sgd": "SGD", "generator": "as trained", "average": "averaged G"}
+LABELS = {
+    "adam": "Adam",
+    "optimistic_adam": "optimistic Adam",
+    "rmsprop": "RMSProp",
+    "sgd": "SGD",
+    "generator": "as trained",
+    "average": "averaged G",
+}
 
 CHOICES = ("target", "loss", "penalty", "optimizer", "update", "samples")
 CONTROLS = Menu("control", dict.fromkeys([*CHOICES, "seed", "speed", *DIALS]))
@@ -149,13 +157,14 @@ def _latents(gan, key):
     return gan.noise(jax.random.fold_in(key, 1), POINTS)
 
 
-@jax.jit
-def _picture(generator, discriminator, latents, real, window, probability):
+@functools.partial(jax.jit, static_argnames=("together", "packing"))
+def _picture(generator, discriminator, latents, real, window, probability, *, together, packing):
     """D on a grid and G's samples, for any loss; nothing here is static but the networks' structure."""
     left, right, bottom, top = window
     middle = (jnp.arange(SIDE) + 0.5) / SIDE
     x, y = jnp.meshgrid(left + middle * (right - left), top + middle * (bottom - top))
-    logits = lambda points: discriminator(points).reshape(-1)  # noqa: E731
+    # a D that judges several samples together sees each point among real ones
+    logits = lambda points: train.judge(discriminator, points, real[: together - 1], packing=packing)  # noqa: E731
     surface, fake = logits(jnp.stack([x.ravel(), y.ravel()], axis=1)), generator(latents)
     # an unbounded critic has no zero of its own: its middle is half-way between its means over real and fake
     centre = jnp.where(probability, 0.0, (jnp.mean(logits(real)) + jnp.mean(logits(fake))) / 2)
@@ -284,6 +293,8 @@ class Session:
         reasons = {}
         if self.gan.penalty is None:
             reasons["penalty_weight"] = "no effect without a penalty"
+        if self.hyper.instance_noise == 0:
+            reasons["noise_steps"] = "there is no instance noise"
         if not self.gan.loss.has_labels:
             reasons["label_smoothing"] = f"the loss '{self.gan.loss.name}' has no labels"
         if self.gan.optimizer == "rmsprop":
@@ -440,7 +451,14 @@ class Session:
         with self.lock:
             generator = self.game.averaged_generator if SAMPLES[self.samples] else self.game.generator
             surface, fake, ends = _picture(
-                generator, self.game.discriminator, self._latents, self.real, self.window, self.shows_probability
+                generator,
+                self.game.discriminator,
+                self._latents,
+                self.real,
+                self.window,
+                self.shows_probability,
+                together=self.gan.judged_together,
+                packing=self.gan.packing,
             )
             score = _score(fake, self.target) if isinstance(self.target, data.Mixture) else None
             low, high = np.asarray(ends).tolist()
@@ -513,8 +531,10 @@ class Session:
 
     def _gan_code(self, gan: Gan) -> str:
         recipes = [gan.generator, gan.discriminator]
-        plain = Gan(gan.generator, gan.discriminator, latent_dim=gan.latent_dim)
-        rules = _changed(gan, plain)
+        rules = {f.name: getattr(gan, f.name) for f in fields(gan) if getattr(gan, f.name) != f.default}
+        rules = {
+            name: value for name, value in rules.items() if name not in ("generator", "discriminator", "latent_dim")
+        }
         if not hasattr(gan.generator, "inputs") or gan.generator.inputs != gan.latent_dim:
             rules["latent_dim"] = gan.latent_dim
         return _call("train.Gan", [_recipe_code(r) for r in recipes], **self._rules_code(rules))

@@ -10,12 +10,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
 from .errors import Menu, check_count
 
 Recipe = Callable[[nnx.Rngs], nnx.Module]
+
+PIECES = 5
+"""Linear pieces of a maxout unit, as in Goodfellow et al. 2013 and in the protocols of mixtures of Gaussians."""
+
+
+def _maxout(x: Float[Array, "n wide"]) -> Float[Array, "n outputs"]:
+    return jnp.max(x.reshape(len(x), -1, PIECES), axis=-1)
+
 
 ACTIVATIONS: Menu[Callable] = Menu(
     "activation",
@@ -27,6 +36,7 @@ ACTIVATIONS: Menu[Callable] = Menu(
         "silu": jax.nn.silu,
         "sigmoid": jax.nn.sigmoid,
         "identity": lambda x: x,
+        "maxout": _maxout,  # its layer has PIECES times as many products
     },
 )
 
@@ -43,17 +53,50 @@ INITIALISERS: Menu[Callable] = Menu(
 )
 
 NORMALISATIONS: Menu[Callable | None] = Menu(
-    "normalisation", {"none": None, "batch": nnx.BatchNorm, "layer": nnx.LayerNorm}
+    "normalisation", {"none": None, "batch": nnx.BatchNorm, "layer": nnx.LayerNorm, "spectral": None}
 )
+"""What stands between a hidden layer's products and its activation. "spectral" divides the weights instead, in every
+layer, the last one too: see `SpectralLinear`."""
+
+
+def _unit(x: Float[Array, " n"]) -> Float[Array, " n"]:
+    return x / jnp.maximum(jnp.linalg.norm(x), 1e-12)
+
+
+class SpectralLinear(nnx.Module):
+    """A dense layer with its weights divided by their largest singular value: `x W / s(W) + b`, 1-Lipschitz for b = 0.
+
+    Each call while it trains takes one step of power iteration, `u <- W' W u / |W' W u|`, from where the last one
+    ended, and `s(W) = |W u|`. u is carried in `State`; the gradient takes it as a constant.
+
+    Source: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks", algorithm 1.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel_init: Callable, rngs: nnx.Rngs):
+        self.kernel = nnx.Param(kernel_init(rngs.params(), (inputs, outputs)))
+        self.bias = nnx.Param(jnp.zeros(outputs))
+        self.direction = nnx.BatchStat(_unit(jax.random.normal(rngs.params(), (outputs,))))
+        self.deterministic = False  # what `train` and `eval` of a module switch
+
+    def __call__(self, x: Float[Array, "n inputs"]) -> Float[Array, "n outputs"]:
+        weights = self.kernel[...]
+        fixed = jax.lax.stop_gradient(weights)
+        if not self.deterministic:
+            self.direction[...] = _unit(fixed.T @ _unit(fixed @ self.direction[...]))
+        u = jax.lax.stop_gradient(self.direction[...])
+        largest = _unit(fixed @ u) @ weights @ u
+        return x @ (weights / jnp.maximum(largest, 1e-12)) + self.bias[...][None, :]
 
 
 class Layer(nnx.Module):
     """One dense layer, then normalisation, then activation: `act(norm(x W + b))`."""
 
     def __init__(self, inputs: int, outputs: int, activation: str, normalisation: str, initialiser: str, rngs):
-        self.linear = nnx.Linear(inputs, outputs, kernel_init=INITIALISERS[initialiser], rngs=rngs)
+        wide = outputs * PIECES if activation == "maxout" else outputs
+        dense = SpectralLinear if normalisation == "spectral" else nnx.Linear
+        self.linear = dense(inputs, wide, kernel_init=INITIALISERS[initialiser], rngs=rngs)
         make = NORMALISATIONS[normalisation]
-        self.norm = None if make is None else make(outputs, rngs=rngs)
+        self.norm = None if make is None else make(wide, rngs=rngs)
         self.activation = activation
 
     def __call__(self, x: Float[Array, "n inputs"]) -> Float[Array, "n outputs"]:
@@ -62,24 +105,78 @@ class Layer(nnx.Module):
         return ACTIVATIONS[self.activation](x)
 
 
+def minibatch_stddev(x: Float[Array, "n features"], group: int) -> Float[Array, "n features_and_1"]:
+    """Append one feature that says how much the samples of a group differ: the mean of their standard deviations.
+
+    Args:
+        x: features, shape (n, f); groups are `group` rows after each other.
+        group: samples a group.
+
+    Returns:
+        Shape (n, f + 1); the new feature is one number for all of a group, `mean_j sqrt(var_i(x_ij) + 1e-8)`.
+
+    Raises:
+        ValueError: n is no multiple of `group`.
+
+    Source: Karras et al. 2018, "Progressive Growing of GANs", section 3.
+
+    >>> minibatch_stddev(jnp.array([[0.0], [2.0], [5.0], [5.0]]), 2)[:, 1].round(2).tolist()
+    [1.0, 1.0, 0.0, 0.0]
+    """
+    if len(x) % group:
+        raise ValueError(
+            f"a minibatch standard deviation over groups of {group} needs a multiple of {group} samples, got {len(x)}; "
+            "change the batch size, or ask a trained state for its logits with state.logits(x, companions)"
+        )
+    groups = x.reshape(-1, group, x.shape[1])
+    spread = jnp.mean(jnp.sqrt(jnp.var(groups, axis=1) + 1e-8), axis=1)  # the gradient of a root at 0 is infinite
+    return jnp.concatenate([x, jnp.repeat(spread, group)[:, None]], axis=1)
+
+
+def pack(x: Float[Array, "n ..."], packing: int) -> Float[Array, "packs ..."]:
+    """Lay `packing` samples after each other side by side, in their last axis, for a D that judges them together.
+
+    Args:
+        x: samples, shape (n, ..., c).
+        packing: samples a pack; n is a multiple of it.
+
+    Returns:
+        Shape (n / packing, ..., packing * c).
+
+    Source: Lin et al. 2018, "PacGAN", section 2.
+
+    >>> pack(jnp.arange(8.0).reshape(4, 2), 2).tolist()
+    [[0.0, 1.0, 2.0, 3.0], [4.0, 5.0, 6.0, 7.0]]
+    """
+    if packing == 1:
+        return x
+    shape = x.shape[1:]
+    packs = jnp.moveaxis(x.reshape(-1, packing, *shape), 1, -2)
+    return packs.reshape(-1, *shape[:-1], packing * shape[-1])
+
+
 class Mlp(nnx.Module):
     """Dense layers one after the other; made by the recipe `mlp`."""
 
     def __init__(self, recipe: "MlpRecipe", rngs: nnx.Rngs):
         self.depth = len(recipe.widths) - 1
+        self.group = recipe.minibatch_stddev
+        self.compares = max(self.depth - 2, 0)  # the layer that is told how much the samples of a group differ
         for i, (inputs, outputs) in enumerate(zip(recipe.widths[:-1], recipe.widths[1:], strict=True)):
             last = i == self.depth - 1
             activation = recipe.output if last else recipe.activation
-            normalisation = "none" if last else recipe.normalisation
+            normalisation = recipe.normalisation if not last or recipe.normalisation == "spectral" else "none"
+            told = int(bool(self.group) and i == self.compares)
             setattr(
                 self,
                 f"layer_{i}",
-                Layer(inputs, outputs, activation, normalisation, recipe.initialiser, rngs),
+                Layer(inputs + told, outputs, activation, normalisation, recipe.initialiser, rngs),
             )
 
     def __call__(self, x: Float[Array, "n ..."]) -> Float[Array, "n outputs"]:
         x = x.reshape(x.shape[0], -1)
         for i in range(self.depth):
+            x = minibatch_stddev(x, self.group) if self.group and i == self.compares else x
             x = getattr(self, f"layer_{i}")(x)
         return x
 
@@ -93,11 +190,17 @@ class MlpRecipe:
     output: str
     normalisation: str
     initialiser: str
+    minibatch_stddev: int = 0
 
     @property
     def inputs(self) -> int:
         """Numbers a sample that goes in: for a generator, the dimension of its latent."""
         return self.widths[0]
+
+    @property
+    def group(self) -> int:
+        """Samples whose outputs depend on each other."""
+        return max(self.minibatch_stddev, 1)
 
     def __call__(self, rngs: nnx.Rngs) -> Mlp:
         return Mlp(self, rngs)
@@ -109,6 +212,7 @@ def mlp(
     output: str = "identity",
     normalisation: str = "none",
     initialiser: str = "glorot",
+    minibatch_stddev: int = 0,
 ) -> MlpRecipe:
     """Describe a multilayer perceptron, for a generator or a discriminator of points or flat images.
 
@@ -118,8 +222,11 @@ def mlp(
         output: name in `ACTIVATIONS`, after the last layer: "tanh" for images in [-1, 1]. A discriminator
             ends in "identity", because losses take logits.
         normalisation: name in `NORMALISATIONS`, between each hidden dense layer and its activation. "batch" in a
-            generator ties the samples of a batch together while it trains, and only then.
+            generator ties the samples of a batch together while it trains, and only then; "spectral" holds a
+            discriminator's layers 1-Lipschitz.
         initialiser: name in `INITIALISERS`, for the weights; biases begin at 0.
+        minibatch_stddev: samples a group in which a discriminator may compare: before the last hidden layer one
+            feature is added, see `minibatch_stddev`. 0 for none.
 
     Returns:
         A recipe: call it with `nnx.Rngs` to build the module; hand it to `Gan` as it is.
@@ -139,4 +246,5 @@ def mlp(
     for name in (activation, output):
         ACTIVATIONS[name]
     NORMALISATIONS[normalisation], INITIALISERS[initialiser]
-    return MlpRecipe(tuple(map(int, widths)), activation, output, normalisation, initialiser)
+    check_count(minibatch_stddev, "minibatch_stddev", least=0)
+    return MlpRecipe(tuple(map(int, widths)), activation, output, normalisation, initialiser, minibatch_stddev)

@@ -8,7 +8,7 @@ from .game import init, step
 from .hyperparams import RANGES, Hyperparams, dials
 from .loops import advance, run, steps
 from .rules import LATENTS, OPTIMIZERS, UPDATES, Gan
-from .states import RISING, History, State, join
+from .states import RISING, History, State, join, judge
 from .sweeps import pick, sweep
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "dials",
     "init",
     "join",
+    "judge",
     "pick",
     "run",
     "step",

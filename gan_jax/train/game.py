@@ -1,7 +1,7 @@
 """A `Gan`, its dials, a target and a state come in; the state one step of the game later goes out."""
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +13,9 @@ from jaxtyping import Array, Float, Key, PyTree
 from ..data import Target
 from ..errors import check_key
 from ..losses import Loss
-from ..nets import Recipe
+from ..nets import pack
 from .hyperparams import Hyperparams, dials
-from .rules import OPTIMIZERS, UPDATES, Gan
+from .rules import OPTIMIZERS, Gan
 from .states import History, State
 
 
@@ -70,96 +70,173 @@ def _apply(definition: Any, params: PyTree, rest: PyTree, x: Float[Array, "n ...
     return output, nnx.state(module, nnx.Not(nnx.Param))
 
 
+class _Player(NamedTuple):
+    """What a player is at one moment: parameters, what else its module holds, its optimiser's memory."""
+
+    params: PyTree
+    rest: PyTree
+    memory: PyTree
+
+
+class _Seen(NamedTuple):
+    """What one of D's updates measured."""
+
+    loss: Array
+    penalty: Array
+    real_logit: Array
+    fake_logit: Array
+
+
+@dataclass(frozen=True)
+class _Match:
+    """All that stays as it is within one step: the rules, the dials, the modules' structure, the noise on D's view."""
+
+    gan: Gan
+    hyper: Hyperparams
+    target: Target
+    g_def: Any
+    d_def: Any
+    blur: Array
+
+    def generate(self, params: PyTree, rest: PyTree, z: Array, shape: tuple[int, ...]) -> tuple[Array, PyTree]:
+        fake, rest = _apply(self.g_def, params, rest, z)
+        _check_shape(fake, "the generator must return samples shaped like the target's,", shape)
+        return fake, rest
+
+    def logits(self, params: PyTree, rest: PyTree, x: Array) -> tuple[Array, PyTree]:
+        """D's answer to samples that stand side by side in their packs already."""
+        _check_inputs(self.gan, x)
+        output, rest = _apply(self.d_def, params, rest, x)
+        what = "the discriminator must return one logit a " + ("sample" if self.gan.packing == 1 else "pack")
+        _check_shape(output, f"{what}, shape", (len(x), 1))
+        return output.reshape(len(x)), rest
+
+    def view(self, key: Key[Array, ""], x: Array) -> Array:
+        """Samples as D sees them: under noise, in packs."""
+        noisy = lambda: x + self.blur * jax.random.normal(key, x.shape)  # noqa: E731
+        # the noise costs its random numbers only when it is switched on
+        return pack(jax.lax.cond(self.blur > 0, noisy, lambda: x), self.gan.packing)
+
+    def draw(self, key: Key[Array, ""]):
+        n = self.gan.batch_size
+        real_key, latent_key, real_noise_key, fake_noise_key, penalty_key = jax.random.split(key, 5)
+        real = self.target.sample(real_key, n)
+        return self.view(real_noise_key, real), self.gan.noise(latent_key, n), real.shape, fake_noise_key, penalty_key
+
+    def objective_d(self, params, rest, real, fake, key):
+        """What D minimises, on samples as it sees them; and its batch statistics after them, and what was measured."""
+        gan, hyper = self.gan, self.hyper
+        real_logits, after = self.logits(params, rest, real)
+        fake_logits, after = self.logits(params, after, fake)
+        loss = _scalar(gan.loss.discriminator(real_logits, fake_logits), gan.loss, "discriminator")
+        critic = lambda x: self.logits(params, rest, x)[0]  # noqa: E731
+        penalty = gan.penalty.function(critic, real, fake, key) if gan.penalty else jnp.zeros(())
+        # moving the real label from 1 to 1 - s adds s times the real logit, for cross-entropy and, up to a
+        # constant, for least squares: so the smoothing is a dial, not another loss
+        total = loss + hyper.penalty_weight * penalty + hyper.label_smoothing * jnp.mean(real_logits)
+        return total, (after, _Seen(loss, penalty, jnp.mean(real_logits), jnp.mean(fake_logits)))
+
+    def moved_d(self, d: _Player, gradient: PyTree, rest: PyTree) -> _Player:
+        change, memory = OPTIMIZERS[self.gan.optimizer](self.hyper.lr_d, self.hyper).update(gradient, d.memory)
+        clip = self.hyper.weight_clip
+        params = jax.tree.map(lambda p: jnp.clip(p, -clip, clip), optax.apply_updates(d.params, change))
+        return _Player(params, rest, memory)
+
+    def moved_g(self, g: _Player, gradient: PyTree, rest: PyTree) -> _Player:
+        change, memory = OPTIMIZERS[self.gan.optimizer](self.hyper.lr_g, self.hyper).update(gradient, g.memory)
+        return _Player(optax.apply_updates(g.params, change), rest, memory)
+
+    def gradient_d(self, g: _Player, d: _Player, key: Key[Array, ""]) -> tuple[PyTree, PyTree, _Seen]:
+        real, z, shape, noise_key, penalty_key = self.draw(key)
+        fake = self.view(noise_key, self.generate(g.params, g.rest, z, shape)[0])
+        gradient, (rest, seen) = jax.grad(self.objective_d, has_aux=True)(d.params, d.rest, real, fake, penalty_key)
+        return gradient, rest, seen
+
+    def gradient_g(self, g: _Player, d: _Player, key: Key[Array, ""]) -> tuple[PyTree, PyTree, Array]:
+        def objective(params):
+            real, z, shape, noise_key, penalty_key = self.draw(key)
+            fake, rest = self.generate(params, g.rest, z, shape)
+            fake = self.view(noise_key, fake)
+            ahead = self.unrolled(d, real, fake, penalty_key)
+            real_logits = self.logits(ahead.params, ahead.rest, real)[0]
+            fake_logits = self.logits(ahead.params, ahead.rest, fake)[0]
+            return _scalar(self.gan.loss.generator(real_logits, fake_logits), self.gan.loss, "generator"), rest
+
+        (loss, rest), gradient = jax.value_and_grad(objective, has_aux=True)(g.params)
+        return gradient, rest, loss
+
+    def unrolled(self, d: _Player, real: Array, fake: Array, key: Key[Array, ""]) -> _Player:
+        """D after `unrolled_steps` more updates on this batch; a gradient goes through them."""
+        if not self.gan.unrolled_steps:
+            return d
+
+        def answer(d, _):
+            gradient, (rest, _) = jax.grad(self.objective_d, has_aux=True)(d.params, d.rest, real, fake, key)
+            return self.moved_d(d, gradient, rest), None
+
+        return jax.lax.scan(answer, d, None, length=self.gan.unrolled_steps)[0]
+
+
+def _in_turn(match: _Match, g: _Player, d: _Player, key: Key[Array, ""]) -> tuple[_Player, _Player, _Seen, Array]:
+    """`d_steps` updates of D, then one of G, against the new D or against D as it stood."""
+    keys = jax.random.split(key, 1 + match.gan.d_steps)
+
+    def update_discriminator(d, key):
+        gradient, rest, seen = match.gradient_d(g, d, key)
+        return match.moved_d(d, gradient, rest), seen
+
+    after, seen = jax.lax.scan(update_discriminator, d, keys[1:])
+    opponent = d if match.gan.update == "simultaneous" else after
+    gradient, rest, loss_g = match.gradient_g(g, opponent, keys[0])
+    return match.moved_g(g, gradient, rest), after, jax.tree.map(lambda values: values[-1], seen), loss_g
+
+
+def _looking_ahead(match: _Match, g: _Player, d: _Player, key: Key[Array, ""]) -> tuple[_Player, _Player, _Seen, Array]:
+    """Extragradient: from where both stand, by the gradients found one step ahead."""
+    ahead_d_key, ahead_g_key, d_key, g_key = jax.random.split(key, 4)
+    gradient_d, rest_d, _ = match.gradient_d(g, d, ahead_d_key)
+    gradient_g, rest_g, _ = match.gradient_g(g, d, ahead_g_key)
+    ahead_g, ahead_d = match.moved_g(g, gradient_g, rest_g), match.moved_d(d, gradient_d, rest_d)
+
+    gradient_d, rest_d, seen = match.gradient_d(ahead_g, ahead_d, d_key)
+    gradient_g, rest_g, loss_g = match.gradient_g(ahead_g, ahead_d, g_key)
+    from_g, from_d = g._replace(memory=ahead_g.memory), d._replace(memory=ahead_d.memory)
+    return match.moved_g(from_g, gradient_g, rest_g), match.moved_d(from_d, gradient_d, rest_d), seen, loss_g
+
+
 def _step(gan: Gan, hyper: Hyperparams, target: Target, state: State) -> tuple[State, History]:
-    """One turn of the game: `gan.d_steps` updates of D, then one of G. The only place where the game is written."""
-    n, optimizer = gan.batch_size, OPTIMIZERS[gan.optimizer]
+    """One turn of the game. With what it calls, the only place where the game is written."""
     g_def, g, g_rest = nnx.split(state.generator, nnx.Param, ...)
     d_def, d, d_rest = nnx.split(state.discriminator, nnx.Param, ...)
+    blur = hyper.instance_noise * jnp.maximum(1 - state.step / hyper.noise_steps, 0)
+    match = _Match(gan, hyper, target, g_def, d_def, blur)
+    turn = _looking_ahead if gan.update == "extragradient" else _in_turn
     key = jax.random.fold_in(state.key, state.step)
-
-    def logits(d, d_rest, x):
-        _check_inputs(gan.discriminator, x)
-        output, d_rest = _apply(d_def, d, d_rest, x)
-        _check_shape(output, n, "the discriminator must return one logit a sample, shape", (n, 1))
-        return output.reshape(n), d_rest
-
-    def blur(key, x):  # the noise costs its random numbers only when it is switched on
-        noisy = lambda: x + hyper.instance_noise * jax.random.normal(key, x.shape)  # noqa: E731
-        return jax.lax.cond(hyper.instance_noise > 0, noisy, lambda: x)
-
-    def draw(key):
-        real_key, latent_key, real_noise_key, fake_noise_key, penalty_key = jax.random.split(key, 5)
-        real = blur(real_noise_key, target.sample(real_key, n))
-        return real, gan.noise(latent_key, n), fake_noise_key, penalty_key
-
-    def update_discriminator(carry, key):
-        d, d_rest, opt_d = carry
-        real, z, fake_noise_key, penalty_key = draw(key)
-        fake = generate(g, g_rest, z, real.shape)[0]
-        fake = blur(fake_noise_key, fake)
-
-        def objective(d):
-            real_logits, rest = logits(d, d_rest, real)
-            fake_logits, rest = logits(d, rest, fake)
-            loss = _scalar(gan.loss.discriminator(real_logits, fake_logits), gan.loss, "discriminator")
-            critic = lambda x: logits(d, d_rest, x)[0]  # noqa: E731
-            penalty = gan.penalty.function(critic, real, fake, penalty_key) if gan.penalty else jnp.zeros(())
-            # moving the real label from 1 to 1 - s adds s times the real logit, for cross-entropy and, up to a
-            # constant, for least squares: so the smoothing is a dial, not another loss
-            total = loss + hyper.penalty_weight * penalty + hyper.label_smoothing * jnp.mean(real_logits)
-            return total, (rest, loss, penalty, jnp.mean(real_logits), jnp.mean(fake_logits))
-
-        gradient, (d_rest, *seen) = jax.grad(objective, has_aux=True)(d)
-        change, opt_d = optimizer(hyper.lr_d, hyper).update(gradient, opt_d, d)
-        d = jax.tree.map(lambda p: jnp.clip(p, -hyper.weight_clip, hyper.weight_clip), optax.apply_updates(d, change))
-        return (d, d_rest, opt_d), seen
-
-    def generate(g, g_rest, z, shape):
-        fake, g_rest = _apply(g_def, g, g_rest, z)
-        _check_shape(fake, n, "the generator must return samples shaped like the target's,", shape)
-        return fake, g_rest
-
-    def generator_objective(g, d, d_rest, key):
-        real, z, fake_noise_key, _ = draw(key)
-        fake, rest = generate(g, g_rest, z, real.shape)
-        real_logits = logits(d, d_rest, real)[0]
-        fake_logits = logits(d, d_rest, blur(fake_noise_key, fake))[0]
-        return _scalar(gan.loss.generator(real_logits, fake_logits), gan.loss, "generator"), rest
-
-    before = d, d_rest
-    keys = jax.random.split(key, 1 + gan.d_steps)
-    g_key, d_keys = keys[0], keys[1:]
-    (d, d_rest, opt_d), seen = jax.lax.scan(update_discriminator, (d, d_rest, state.opt_d), d_keys)
-    loss_d, penalty, real_logit, fake_logit = (values[-1] for values in seen)
-
-    seen_by_g = before if UPDATES[gan.update] else (d, d_rest)
-    (loss_g, g_rest), gradient = jax.value_and_grad(generator_objective, has_aux=True)(g, *seen_by_g, g_key)
-    change, opt_g = optimizer(hyper.lr_g, hyper).update(gradient, state.opt_g, g)
-    g = optax.apply_updates(g, change)
-    ema = jax.tree.map(lambda old, new: new + hyper.ema_decay * (old - new), state.ema, g)
+    new_g, new_d, seen, loss_g = turn(match, _Player(g, g_rest, state.opt_g), _Player(d, d_rest, state.opt_d), key)
     state = replace(
         state,
-        generator=nnx.merge(g_def, g, g_rest),
-        discriminator=nnx.merge(d_def, d, d_rest),
-        ema=ema,
-        opt_g=opt_g,
-        opt_d=opt_d,
+        generator=nnx.merge(g_def, new_g.params, new_g.rest),
+        discriminator=nnx.merge(d_def, new_d.params, new_d.rest),
+        ema=jax.tree.map(lambda old, new: new + hyper.ema_decay * (old - new), state.ema, new_g.params),
+        opt_g=new_g.memory,
+        opt_d=new_d.memory,
         step=state.step + 1,
     )
-    return state, History(loss_d, loss_g, real_logit, fake_logit, penalty)
+    return state, History(seen.loss, loss_g, seen.real_logit, seen.fake_logit, seen.penalty)
 
 
-def _check_shape(array: Array, n: int, what: str, expected: tuple[int, ...]) -> None:
-    if array.shape not in (expected, (n,) if expected == (n, 1) else expected):
+def _check_shape(array: Array, what: str, expected: tuple[int, ...]) -> None:
+    if array.shape not in (expected, expected[:1] if expected[1:] == (1,) else expected):
         raise ValueError(f"{what} {expected}; it returned {array.shape}. Change its last width to fit.")
 
 
-def _check_inputs(discriminator: Recipe, x: Array) -> None:
-    inputs, given = getattr(discriminator, "inputs", None), int(np.prod(x.shape[1:]))
+def _check_inputs(gan: Gan, packs: Array) -> None:
+    inputs, given = getattr(gan.discriminator, "inputs", None), int(np.prod(packs.shape[1:]))
     if inputs not in (None, given):
+        side_by_side = f", and it judges {gan.packing} side by side" if gan.packing > 1 else ""
         raise ValueError(
-            f"the discriminator takes {inputs} numbers a sample, but a sample of the target has {given}; "
-            f"make its first width {given}"
+            f"the discriminator takes {inputs} numbers a sample, but a sample of the target has "
+            f"{given // gan.packing}{side_by_side}; make its first width {given}"
         )
 
 

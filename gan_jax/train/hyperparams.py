@@ -29,6 +29,7 @@ class Hyperparams:
         beta2: Adam's and RMSProp's memory of the squared gradient, in [0, 1).
         penalty_weight: multiplies `Gan.penalty`; not negative.
         instance_noise: standard deviation of Gaussian noise added to every sample that D sees; not negative.
+        noise_steps: steps over which that noise falls to 0 in a straight line; positive, infinity for noise that stays.
         label_smoothing: s in the one-sided real label 1 - s, in [0, 1); for losses with labels.
         weight_clip: after each of D's updates its weights are clipped to [-c, c]; positive, infinity for none.
         ema_decay: memory of the running average of G's weights, in [0, 1].
@@ -49,6 +50,7 @@ class Hyperparams:
     beta2: Dial = 0.999
     penalty_weight: Dial = 1.0
     instance_noise: Dial = 0.0
+    noise_steps: Dial = np.inf
     label_smoothing: Dial = 0.0
     weight_clip: Dial = np.inf
     ema_decay: Dial = 0.999
@@ -77,6 +79,7 @@ RANGES: dict[str, tuple[float, float, bool]] = {
     "beta2": (0.0, 1.0, False),
     "penalty_weight": (0.0, np.inf, False),
     "instance_noise": (0.0, np.inf, False),
+    "noise_steps": (float(np.finfo(np.float32).tiny), np.inf, True),
     "label_smoothing": (0.0, 1.0, False),
     "weight_clip": (float(np.finfo(np.float32).tiny), np.inf, True),
     "ema_decay": (0.0, 1.0, True),

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import optax
@@ -12,15 +13,25 @@ from ..errors import Menu, check_count, named_keywords
 from ..losses import Loss, Penalty, nonsaturating
 from ..nets import Recipe
 
+
+def _adam(hyper: Any) -> optax.GradientTransformation:
+    # eps_root is far below any square that counts, and lets Adam's step be differentiated where a gradient is 0
+    return optax.scale_by_adam(b1=hyper.beta1, b2=hyper.beta2, eps_root=1e-30)
+
+
 OPTIMIZERS: Menu[Callable] = Menu(
     "optimizer",
     {
-        "adam": lambda lr, hyper: optax.adam(lr, b1=hyper.beta1, b2=hyper.beta2),
+        "adam": lambda lr, hyper: optax.chain(_adam(hyper), optax.scale_by_learning_rate(lr)),
+        "optimistic_adam": lambda lr, hyper: optax.chain(
+            _adam(hyper), optax.scale_by_optimistic_gradient(), optax.scale_by_learning_rate(lr)
+        ),
         "rmsprop": lambda lr, hyper: optax.rmsprop(lr, decay=hyper.beta2),
         "sgd": lambda lr, hyper: optax.sgd(lr, momentum=hyper.beta1),
     },
 )
-"""How a gradient becomes a step; each maps (learning rate, dials) to an Optax transformation."""
+"""How a gradient becomes a step; each maps (learning rate, dials) to an Optax transformation. Optimistic Adam takes
+twice Adam's step less the one before (Daskalakis et al. 2018, algorithm 1)."""
 
 LATENTS: Menu[Callable] = Menu(
     "latent",
@@ -28,8 +39,10 @@ LATENTS: Menu[Callable] = Menu(
 )
 """Where z is drawn from: N(0, I), or uniform on [-1, 1]^d."""
 
-UPDATES = Menu("update", {"alternating": False, "simultaneous": True})
-"""Whether G answers the new D, or both players move at once from where they stood."""
+UPDATES = Menu("update", {name: name for name in ("alternating", "simultaneous", "extragradient")})
+"""Alternating: G answers the new D. Simultaneous: both players move at once from where they stood. Extragradient: both
+look one step ahead, then move from where they stood by the gradients found there, each time with their optimiser, whose
+memory takes in both gradients (Gidel et al. 2019, "A Variational Inequality Perspective on GANs", algorithm 4)."""
 
 
 @named_keywords
@@ -47,7 +60,16 @@ class Gan:
         batch_size: samples of each kind that a player sees in an update.
         d_steps: updates of D in a step; G has one.
         optimizer: name in `OPTIMIZERS`, for both players.
-        update: name in `UPDATES`.
+        update: name in `UPDATES`; extragradient moves both players together, so it takes a `d_steps` of 1.
+        packing: samples that D judges together, as one input `packing` times as wide, with one logit (PacGAN, Lin et
+            al. 2018); `batch_size` is a multiple of it.
+        unrolled_steps: further updates of D, on G's own batch and by D's optimiser, after which G's loss is taken;
+            G's gradient goes through them (Metz et al. 2017). 0 for none.
+
+    Raises:
+        TypeError: an unknown name of a field, or a value of another kind.
+        ValueError: numbers that do not fit each other; the message says which.
+        UnknownName: a name that is on no menu.
 
     >>> from gan_jax import nets
     >>> Gan(nets.mlp(2, 64, 2), nets.mlp(2, 64, 1)).latent_dim
@@ -64,6 +86,8 @@ class Gan:
     d_steps: int = 1
     optimizer: str = "adam"
     update: str = "alternating"
+    packing: int = 1
+    unrolled_steps: int = 0
 
     def __post_init__(self):
         for name in ("generator", "discriminator"):
@@ -80,9 +104,25 @@ class Gan:
             if inputs is None:
                 raise ValueError("this generator's recipe does not say how long its latent is; give latent_dim=...")
             object.__setattr__(self, "latent_dim", inputs)
-        for name in ("latent_dim", "batch_size", "d_steps"):
+        for name in ("latent_dim", "batch_size", "d_steps", "packing"):
             check_count(getattr(self, name), name)
+        check_count(self.unrolled_steps, "unrolled_steps", least=0)
         LATENTS[self.latent], OPTIMIZERS[self.optimizer], UPDATES[self.update]
+        if self.batch_size % self.judged_together:
+            raise ValueError(
+                f"D judges {self.judged_together} samples together, so batch_size must be a multiple of that, "
+                f"got {self.batch_size}"
+            )
+        if self.update == "extragradient" and self.d_steps != 1:
+            raise ValueError(
+                f"extragradient moves both players together, got d_steps={self.d_steps}; "
+                "set d_steps=1, and give D a larger lr_d instead"
+            )
+
+    @property
+    def judged_together(self) -> int:
+        """Samples on which one of D's logits depends: packing, times the group of a minibatch standard deviation."""
+        return self.packing * getattr(self.discriminator, "group", 1)
 
     def noise(self, key: Key[Array, ""], n: int) -> Float[Array, "n latent_dim"]:
         """Draw n latents."""

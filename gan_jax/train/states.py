@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Key, PyTree
 
 from ..errors import check_count, check_key
+from ..nets import pack
 from .rules import Gan
 
 RISING = 1e6
@@ -60,6 +62,53 @@ class State:
         check_key(key)
         check_count(n, "n")
         return _sample(self.gan, self.averaged_generator if averaged else self.generator, key, n)
+
+    def logits(
+        self, x: Float[Array | np.ndarray, "n ..."], companions: Float[Array | np.ndarray, "m ..."] | None = None
+    ) -> Float[Array, " n"]:
+        """D's logit of each sample by itself, also where D judges several together.
+
+        A D with packing or a minibatch standard deviation sees each x among the same companions: with real ones, the
+        logit says whether x would pass as one more of them.
+
+        Args:
+            x: samples, shape (n, *target.shape).
+            companions: real samples, at least `gan.judged_together - 1`; the first ones are taken.
+
+        Returns:
+            Logits, shape (n,).
+
+        Raises:
+            ValueError: too few companions.
+        """
+        x, others = jnp.asarray(x), self.gan.judged_together - 1
+        beside = jnp.zeros((0, *x.shape[1:])) if companions is None else jnp.asarray(companions)[:others]
+        if len(beside) < others:
+            raise ValueError(
+                f"this D judges {others + 1} samples together: give at least {others} companions, such as "
+                f"target.sample(key, {others}), got {len(beside)}"
+            )
+        return judge(self.discriminator, x, beside, packing=self.gan.packing)
+
+
+@functools.partial(jax.jit, static_argnames="packing")
+def judge(
+    discriminator: nnx.Module, x: Float[Array, "n ..."], companions: Float[Array, "m ..."], *, packing: int = 1
+) -> Float[Array, " n"]:
+    """D's logit of each sample among the same companions: `State.logits` inside `jit`, without a `State`.
+
+    Args:
+        discriminator: the module.
+        x: samples, shape (n, *target.shape).
+        companions: exactly `gan.judged_together - 1` samples; for a D that judges one by one, none: shape (0, ...).
+        packing: `gan.packing`.
+
+    Returns:
+        Logits, shape (n,).
+    """
+    beside = jnp.broadcast_to(companions, (len(x), *companions.shape))
+    together = jnp.concatenate([x[:, None], beside], axis=1).reshape(-1, *x.shape[1:])
+    return discriminator(pack(together, packing)).reshape(len(x), -1)[:, 0]
 
 
 @functools.partial(jax.jit, static_argnums=(0, 3))
