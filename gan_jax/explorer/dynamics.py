@@ -37,14 +37,6 @@ class Spectra(NamedTuple):
         """The factor by which one step stretches a small distance in the long run; NaN where nobody can tell."""
         return float(np.abs(self.step).max()) if len(self.step) else math.nan
 
-    @property
-    def turn(self) -> float:
-        """Steps that one turn takes, by the leading eigenvalue; infinite where nothing turns."""
-        if not len(self.step):
-            return math.nan
-        angle = abs(float(np.angle(self.step[np.abs(self.step).argmax()])))
-        return 2 * math.pi / angle if angle > 1e-9 else math.inf
-
 
 def spectra(game: Game, rule: Rule, rates: Sequence[Real], dials: Mapping[str, Real]) -> Spectra:
     """Compute the eigenvalues at 0, as `theory.eigenvalues` and `theory.update_eigenvalues` do.
@@ -132,7 +124,7 @@ class Rate(NamedTuple):
     @property
     def change(self) -> float:
         """Of the distance, over all these steps."""
-        return math.exp(min(math.log(self.factor) * (self.last - self.first), 700.0)) if self.factor > 0 else 0.0
+        return math.exp(min(math.log(self.factor) * (self.last - self.first), 700.0))
 
 
 def measure(taken: Walk) -> Rate:
@@ -173,11 +165,11 @@ def measure(taken: Walk) -> Rate:
 # ---- in words ----
 
 
-def per_step(factor: float) -> str:
-    """Say what a factor a step does.
+def per_step(factor: float, neutral: float = NEUTRAL) -> str:
+    """Say what a factor a step does; a logarithm of `neutral` and less is none.
 
     >>> [per_step(factor) for factor in (1.005, 3.0, 1.0, 0.98, 0.3)]
-    ['grows by 0.5 % a step', 'grows 3-fold a step', 'neither grows nor shrinks', 'shrinks by half in 34 steps', \
+    ['grows by 0.5 % a step', 'grows 3.000-fold a step', 'neither grows nor shrinks', 'shrinks by half in 34 steps', \
 'shrinks to 30 % a step']
     """
     if math.isnan(factor):
@@ -185,13 +177,35 @@ def per_step(factor: float) -> str:
     if factor <= 0:
         return "gone in a few steps"
     rate = math.log(factor)
-    if abs(rate) <= NEUTRAL:
+    if abs(rate) <= neutral:
         return "neither grows nor shrinks"
     if rate > 0:
-        return f"grows by {100 * (factor - 1):.2g} % a step" if factor < 1.5 else f"grows {factor:.3g}-fold a step"
+        percent = np.format_float_positional(100 * math.expm1(rate), 2, fractional=False, trim="-")
+        return f"grows by {percent} % a step" if factor < 1.5 else f"grows {shown(factor)}-fold a step"
     if factor < 0.6:
         return f"shrinks to {100 * factor:.2g} % a step"
     return f"shrinks by half in {round(-math.log(2) / rate):,} steps"
+
+
+def prediction(found: Spectra, epsilon: float | None = None) -> str:
+    """Say what the eigenvalues of a step predict; `epsilon` is Adam's.
+
+    >>> prediction(spectra(theory.bilinear, theory.UPDATES["simultaneous"], (0.1, 0.1), {}))
+    'predicted: grows by 0.5 % a step; a turn takes 63 steps'
+    """
+    if not len(found.step):
+        return "no prediction: the field is not smooth at 0"
+    angle = abs(float(np.angle(found.step[np.abs(found.step).argmax()])))
+    turn = "" if angle < 1e-4 else f"; a turn takes {2 * math.pi / angle:.3g} steps"
+    where = "" if epsilon is None else " where gradients are far below ε"
+    return f"predicted{where}: {per_step(found.radius)}{'; to and fro' if angle > 0.99 * math.pi else turn}"
+
+
+def measurement(rate: Rate) -> str:
+    """Say what was measured, and over which steps."""
+    if math.isnan(rate.factor):
+        return "too few steps to tell"
+    return f"{per_step(rate.factor, 1e-6)}, over steps {rate.first} to {rate.last}"
 
 
 def pair_in_words(values: Complex[np.ndarray, " m"]) -> str:
@@ -243,13 +257,18 @@ def behaviour(taken: Walk, rate: Rate, reach: Real) -> str:
 def _motion(taken: Walk, rate: Rate) -> str:
     if math.isnan(rate.factor):
         return "It moves away"
-    window = taken.path[rate.first : rate.last + 1]
-    if np.abs(window - window[-1]).max() < 1e-6:
-        return f"It comes to rest away from the equilibrium, at ({', '.join(map(shown, taken.path[-1]))})"
+    middle = len(taken.path) // 2
+    before, after = (np.hypot(*np.diff(part, axis=0).T).sum() for part in (taken.path[:middle], taken.path[middle:]))
+    if after < 1e-2 * before:
+        x, y = (f"{round(float(place), 3) + 0.0:g}".replace("-", "−") for place in taken.path[-1])
+        return f"It comes to rest away from the equilibrium, at ({x}, {y})"
     trend = "out" if rate.change > 1.02 else "in" if rate.change < 0.98 else "level"
     if np.abs(np.diff(taken.turned)).mean() > 0.375:
         return f"It jumps from side to side, {_JUMPS[trend]}"
-    return (_SPIRALS if abs(taken.turned[-1]) >= 0.5 else _MOVES)[trend]
+    turns = abs(taken.turned[-1])
+    if 0.5 <= turns < 1:
+        return "It turns about the equilibrium, less than once so far"
+    return (_SPIRALS if turns >= 1 else _MOVES)[trend]
 
 
 _JUMPS = {"out": "ever farther out", "in": "ever closer", "level": "at about the same distance"}
@@ -261,26 +280,32 @@ _SPIRALS = {
 _MOVES = {"out": "It moves away", "in": "It moves closer", "level": "It moves, and its distance hardly changes"}
 
 
-def comparison(found: Spectra, rate: Rate, epsilon: float | None = None) -> str:
-    """Say how the prediction did, in one sentence.
+def comparison(found: Spectra, taken: Walk, rate: Rate, epsilon: float | None = None) -> str:
+    """Say how the prediction did, in a sentence or two; "" where there is nothing to compare.
 
     Args:
         found: the eigenvalues.
-        rate: what was measured.
+        taken: the path.
+        rate: what was measured on it.
         epsilon: Adam's, if it is Adam's path.
     """
     if not len(found.step):
         return "The field is not smooth at the equilibrium: there is no Jacobian, and eigenvalues say nothing."
-    if math.isnan(rate.factor) or rate.factor <= 0 or found.radius <= 0:
+    if math.isnan(rate.factor) or found.radius <= 0:
         return ""
     predicted, measured = math.log(found.radius), math.log(rate.factor)
     if abs(predicted - measured) <= 0.1 * max(abs(predicted), abs(measured)) + 1e-4:
         return "Prediction and measurement agree."
+    if taken.blown:
+        return ""
     if epsilon is not None:
         return (
-            f"Adam's eigenvalues hold only where gradients are far below ε = {epsilon:.1g}; "
+            f"Adam's eigenvalues hold only where gradients are far below ε = {shown(epsilon)}; "
             "farther out its steps are of about the size of the rate, whatever the gradient."
         )
     if abs(predicted) <= NEUTRAL:
         return "The radius is 1: to first order the distance stays, and what the Jacobian leaves out decides."
-    return "Prediction and measurement differ: eigenvalues speak of small distances, and of the long run."
+    return (
+        "Prediction and measurement differ: eigenvalues speak of small distances and of the long run. "
+        "Start closer to the equilibrium, or take more steps, and look again."
+    )
