@@ -96,8 +96,8 @@ class Contest:
 
     def advance(self, goal: int) -> None:
         """Train towards a step, for as long as `BUDGET` allows, but one step at least."""
-        began = time.perf_counter()
-        while (now := self.step) < goal and (left := BUDGET - (time.perf_counter() - began)) > 0:
+        began, left = time.perf_counter(), BUDGET
+        while (now := self.step) < goal and left > 0:
             # chunks of half the time that is left: one that takes longer than foreseen does no harm
             n = min(max(int(left / 2 / self._pace), 1), goal - int(now))
             started = time.perf_counter()
@@ -106,7 +106,9 @@ class Contest:
                 if missing > 0 and not recorder.stopped:
                     with contextlib.suppress(Diverged):  # it stands at its last good state, and says so
                         recorder.advance(missing)
-            self._pace += 0.3 * ((time.perf_counter() - started) / n - self._pace)
+            ended = time.perf_counter()
+            self._pace += 0.3 * ((ended - started) / n - self._pace)
+            left = BUDGET - (ended - began)
 
     @property
     def recordings(self) -> dict[str, Recording]:
