@@ -208,6 +208,17 @@ def test_a_full_memory_keeps_the_nearest_frame_and_says_which():
     assert all(recording.nbytes <= 5 * size for recording in live.recordings.values())
 
 
+def test_a_d_that_judges_several_together_sees_each_place_among_real_samples(untrained):
+    packed = replace(GAN, discriminator=nets.mlp(4, 16, 1), packing=2)
+    contest = Contest({"packed": (packed, HYPER), "as it is": (GAN, HYPER)}, RING, KEY, every=10)
+    view, recorder = View(contest, 100), contest.recorders["packed"]
+    left, right, bottom, top = view.window
+    row, column = 7, 30
+    x = left + (column + 0.5) / SIDE * (right - left), bottom + (row + 0.5) / SIDE * (top - bottom)
+    logit = float(recorder.state.discriminator(jnp.array([[*x, *view.real[0].tolist()]]))[0, 0])
+    assert view.look(recorder, 0).surface[row, column] == pytest.approx(1 / (1 + math.exp(-logit)), abs=1e-5)
+
+
 def test_a_target_without_modes_is_scored_by_its_distance(untrained):
     target = data.spiral()
     live = opened(target=target)

@@ -138,21 +138,17 @@ def _surface(
     window: Float[Array, "4"],
     probability: Any,
 ) -> Float[Array, "side side"]:
-    """D's answer on a grid, for any loss."""
+    """D's answer on a grid, for any loss; a D that judges several together sees each place among real samples."""
     left, right, bottom, top = window
     middle = (jnp.arange(SIDE) + 0.5) / SIDE
     x, y = jnp.meshgrid(left + middle * (right - left), bottom + middle * (top - bottom))
-    logits = functools.partial(_logits, state, companions=real)
+    logits = functools.partial(state.logits, companions=real)
     surface = logits(jnp.stack([x.ravel(), y.ravel()], axis=1))
     # an unbounded critic has no zero of its own: its middle is half-way between its means over real and fake
     centre = jnp.where(probability, 0.0, (jnp.mean(logits(real)) + jnp.mean(logits(fake))) / 2)
     reach = jnp.maximum(jnp.max(jnp.abs(surface - centre)), 1e-6)
     level = jnp.where(probability, jax.nn.sigmoid(surface), 0.5 + 0.5 * (surface - centre) / reach)
     return level.reshape(SIDE, SIDE)
-
-
-def _logits(state: State, x: Float[Array, "n 2"], companions: Float[Array, "m 2"]) -> Float[Array, " n"]:
-    return state.discriminator(x).reshape(-1)
 
 
 class View:
