@@ -187,7 +187,9 @@ def test_without_a_trend_or_steps_nothing_is_measured():
          "It jumps from side to side, ever farther out"),
         ({"game": "quadratic", "coupling": 0.0, "curvature_g": -0.1, "curvature_d": 1.0}, "It moves away"),
         ({"game": "dirac", "rate": 0.3, "start": (2.0, 1.0), "steps": 2000}, "It cycles"),  # a ring beside a spiral out
-        ({"game": "dirac", "rate": 0.3, "start": (2.0, 1.0), "steps": 2000}, "Start closer to the equilibrium"),
+        ({"game": "dirac", "rate": 0.3, "start": (2.0, 1.0), "steps": 2000}, "the rest of the field holds it"),
+        ({"game": "dirac", "rate": 0.05}, "Close to the equilibrium it would go out"),
+        ({"game": "dirac", "penalty": "r1"}, "Start closer to the equilibrium, or take more steps"),
         ({"game": "dirac", "loss": "wasserstein", "penalty": "wgan_gp"}, "The field is not smooth at the equilibrium"),
         ({"game": "dirac", "loss": "wasserstein", "penalty": "wgan_gp"}, "away from the equilibrium, at (2, 0)"),
         ({"game": "dirac", "loss": "least_squares", "rate": 0.3}, "It comes to rest away from the equilibrium"),
@@ -259,6 +261,15 @@ def test_a_game_that_is_not_a_number_somewhere_ends_its_path_there():
     scene = explorer.portrait(game, start=(1.0, -1.0)).scene
     assert "It blows up" in scene.remark
     assert np.isfinite(path(scene)).all()
+
+
+def test_a_rest_that_holds_only_close_by_is_said_to():
+    hill = theory.Game(lambda x, y: x**2 / 2 - x**4 / 4, lambda x, y: y**2 / 2, "a hill")
+    live = explorer.portrait(hill, start=(0.5, 0.5), steps=100)
+    assert live.scene.remark.startswith("It comes to rest at the equilibrium")
+    live.set("theta", 1.05)
+    assert live.scene.remark.startswith("It blows up")
+    assert "would come to rest, eigenvalues say; from this start it does not" in live.scene.remark
 
 
 # ---- the controls ----

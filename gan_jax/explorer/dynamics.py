@@ -296,8 +296,6 @@ def comparison(found: Spectra, taken: Walk, rate: Rate, epsilon: float | None = 
     predicted, measured = math.log(found.radius), math.log(rate.factor)
     if abs(predicted - measured) <= 0.1 * max(abs(predicted), abs(measured)) + 1e-4:
         return "Prediction and measurement agree."
-    if taken.blown:
-        return ""
     if epsilon is not None:
         return (
             f"Adam's eigenvalues hold only where gradients are far below ε = {shown(epsilon)}; "
@@ -305,6 +303,12 @@ def comparison(found: Spectra, taken: Walk, rate: Rate, epsilon: float | None = 
         )
     if abs(predicted) <= NEUTRAL:
         return "The radius is 1: to first order the distance stays, and what the Jacobian leaves out decides."
+    if predicted > NEUTRAL and measured <= 1e-6:
+        return "Close to the equilibrium it would go out, eigenvalues say; farther out the rest of the field holds it."
+    if predicted < -NEUTRAL and measured >= -1e-6:
+        return "Close to the equilibrium it would come to rest, eigenvalues say; from this start it does not."
+    if taken.blown:
+        return ""
     return (
         "Prediction and measurement differ: eigenvalues speak of small distances and of the long run. "
         "Start closer to the equilibrium, or take more steps, and look again."

@@ -39,8 +39,9 @@ def plane(game: Game, players: tuple[str, str], taken: Walk, start: tuple[float,
     """
     (x, y), steps = taken.path.T, len(taken.path) - 1
     marks: list[Mark] = [_field(game), Curve(x, y, "", "fake")]
-    if steps <= 60:
-        marks.append(Dots(x, y, "", "fake", 2.0))
+    if steps <= 40:
+        inside = np.maximum(np.abs(x), np.abs(y)) <= REACH
+        marks.append(Dots(x[inside], y[inside], "", "fake", 2.0))
     named = "" if min(taken.distance[0], taken.distance[-1]) < 0.5 else "equilibrium"  # no room for two names
     marks.append(Dots(np.zeros(1), np.zeros(1), named, "ink", 4.0))
     if taken.mean is not None:

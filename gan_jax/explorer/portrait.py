@@ -141,9 +141,9 @@ def _controls(
         Choice("average", "average of the path", averages, first["average"]),
         slider("theta", x, -edge, edge, 1.0, notches=121),
         slider("psi", y, -edge, edge, 1.0, notches=121),
-        slider("steps", "steps", 0, setting.most, 200, notches=401, whole=True, play=True),
         Choice("window", "eigenvalues", {"whole": "the whole circle", "near": "magnified, about 1"},
                str(own.get("window", "whole"))),
+        slider("steps", "steps", 0, setting.most, 200, notches=401, whole=True, play=True),
     ]  # fmt: skip
 
 
