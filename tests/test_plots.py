@@ -14,7 +14,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 
-from gan_jax import data, losses, nets, plots, theory, train
+from gan_jax import data, losses, metrics, nets, plots, theory, train
 from gan_jax.train import Gan, History, Hyperparams
 
 rng = np.random.default_rng(0)
@@ -55,7 +55,20 @@ PICTURES = {
     "spectrum of a step": lambda: plots.spectrum({"a": np.array([1 + 0.1j, 1 - 0.1j]), "b": np.array([0.5])}),
     "spectrum of a field": lambda: plots.spectrum({"a": np.array([0.0]), "b": np.array([1j, -1j])}, of="field"),
     "distances": lambda: plots.distances({"a": 0.9 ** np.arange(50), "b": np.full(30, 2.0)}, predicted={"a": 0.9}),
-}
+    "scores of several metrics": lambda: plots.scores(
+        {"modes": {"a": np.arange(8.0), "b": np.array([1, np.nan])}, "KL": {"a": np.ones(5), "b": np.ones(2)}},
+        perfect={"modes": metrics.Perfect(8.0, 0.1)}, limits={"KL": (0, 2)}, title="Two scores"
+    ),
+    "phase diagram": lambda: plots.phase_diagram(
+        rng.uniform(size=(5, 4)), diverged=np.eye(5, 4), perfect=metrics.Perfect(0.9, 0.1), contour=0.5, title="Phases"
+    ),
+    "modes": lambda: plots.modes(np.array([0.5, 0.2, 0.0])),
+    "modes of several runs": lambda: plots.modes({"a": np.ones(8) / 8, "b": np.eye(8)[0]}, title="Two runs"),
+    "modes over time": lambda: plots.modes({"a": np.eye(8), "b": np.eye(8)}, steps=np.arange(8), title="Hops"),
+    "side by side": lambda: plots.side_by_side(
+        {"a": FAKE, "b": 9 * FAKE, "c": FAKE[:3], "d": FAKE}, REAL, captions={"a": "one difference"}, title="Four"
+    ),
+}  # fmt: skip
 
 
 @pytest.fixture(params=PICTURES)
@@ -292,27 +305,6 @@ def test_frame_repeats_itself(small_gan, ring):
     np.testing.assert_array_equal(first, second)
 
 
-def test_seeds_draw_each_run_in_its_panel():
-    fakes = np.stack([FAKE + i for i in range(3)])
-    panels = plots.seeds(fakes, REAL, titles=["a", "b", "c"]).axes
-    for panel, fake, title in zip(panels, fakes, "abc", strict=True):
-        np.testing.assert_allclose(cloud(panel, "fake"), fake)
-        assert panel.get_xlabel() == title
-
-
-def test_scores_draw_each_seed_with_the_perfect_generators_band():
-    values = {"a": np.array([1.0, 3.0, 3.0, 2.0]), "b": np.array([5.0, np.nan, 6.0])}
-    (axes,) = plots.scores(values, perfect=np.array([7.0, 8.0])).axes
-    for dots, row in zip((c for c in axes.collections), values.values(), strict=True):
-        np.testing.assert_array_equal(dots.get_offsets()[:, 0], row)
-    heights = axes.collections[0].get_offsets()[:, 1]
-    assert len({(x, y) for x, y in zip(values["a"], heights, strict=True)}) == 4  # equal scores don't hide each other
-    assert [line.get_xdata()[0] for line in axes.lines] == [2.5, 5.5]  # the medians
-    band = axes.patches[0]
-    assert (band.get_x(), band.get_x() + band.get_width()) == (7.0, 8.0)
-    assert "1 without a score" in [text.get_text() for text in axes.texts]
-
-
 WRONG = {
     "flat points": (lambda: plots.samples(REAL[0], FAKE), "real must be points of the plane, shape (n, 2)"),
     "three dimensions": (lambda: plots.samples(REAL, rng.normal(size=(5, 3))), "fake must be points of the plane"),
@@ -327,9 +319,6 @@ WRONG = {
     "densities": (lambda: plots.densities(X, P, Q[:-1]), "q must have shape (50,), got shape (49,)"),
     "log densities": (lambda: plots.densities(X, np.log(P), Q), "jnp.exp of a log_prob"),
     "sweep's history": (lambda: plots.losses(History(*np.ones((5, 2, 3)))), "history.loss_d must have shape (n,)"),
-    "one seed": (lambda: plots.seeds(FAKE, REAL), "np.stack one cloud a seed"),
-    "titles": (lambda: plots.seeds(FAKE[None], REAL, titles=["a", "b"]), "1 runs need 1 titles, got 2"),
-    "no scores": (lambda: plots.scores({}), "at least one setting"),
     "state": (lambda: plots.frame(None, data.ring(8)), "train.pick"),
 }
 

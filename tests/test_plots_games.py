@@ -71,7 +71,7 @@ def test_a_path_that_leaves_the_window_or_the_numbers_says_when():
     picture._repr_html_()
 
 
-@pytest.mark.parametrize("of", plots.games.SIDES)
+@pytest.mark.parametrize("of", plots.spectra.SIDES)
 def test_the_spectrum_draws_each_eigenvalue_and_judges_the_worst(of):
     sets = {"rests": np.array([-0.5 + 0.5j, -0.5 - 0.5j]), "turns": np.array([-1j, 1j]), "flees": np.array([0.3, 1.5])}
     picture = plots.spectrum(sets, of=of)

@@ -7,14 +7,17 @@ Colours are the same throughout: real samples blue, fake samples and the generat
 from matplotlib.figure import Figure
 
 from .answers import arrows, push, surface
-from .clouds import samples, seeds
+from .clouds import samples, seeds, side_by_side
 from .curves import densities, histogram
-from .games import field, spectrum
+from .diagrams import phase_diagram
+from .fields import field
 from .histories import distances, losses
 from .latents import COARSE, FINE, manifold
 from .moments import NEUTRAL, frame
 from .parts import Numbers, Real, Window
+from .shares import modes
 from .sheets import images
+from .spectra import spectrum
 from .style import (
     BELIEF,
     DISCRIMINATOR,
@@ -64,10 +67,13 @@ __all__ = [
     "images",
     "losses",
     "manifold",
+    "modes",
+    "phase_diagram",
     "push",
     "samples",
     "scores",
     "seeds",
+    "side_by_side",
     "spectrum",
     "surface",
 ]

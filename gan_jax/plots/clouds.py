@@ -1,11 +1,15 @@
 """Samples in the plane come in; a picture of the clouds goes out: of one run, or of one run a seed."""
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 
+import jax
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.contour import ContourSet
 
+from ..data import Target, bounds
+from ..errors import Menu
 from .parts import Numbers, Real, Window, as_points, name_colors, set_plane, window_around, write_note
 from .style import FAKE, REAL, SQUARE, THUMB, Picture, panels, styled
 
@@ -91,19 +95,78 @@ def seeds(
     columns = min(columns, count)
     rows = -(-count // columns)
     picture = Picture(figsize=(THUMB[0] * columns, THUMB[1] * rows + 0.2))
-    panels = picture.subplots(rows, columns, squeeze=False).ravel()
+    grid = picture.subplots(rows, columns, squeeze=False).ravel()
     window = window_around(window, real)
-    for axes, cloud, title in zip(panels, clouds, titles, strict=False):
-        notes = [draw_cloud(axes, real, REAL, "real", window, 3), draw_cloud(axes, cloud, FAKE, "fake", window, 3)]
-        write_note(axes, notes[1:])
-        axes.set(xlim=window[:2], ylim=window[2:], aspect="equal", xticks=[], yticks=[])
+    for axes, cloud, title in zip(grid, clouds, titles, strict=False):
+        _draw_run(axes, real, cloud, window, 3)
         axes.set_xlabel(title)
-        axes.spines[["top", "right"]].set_visible(True)
-    name_colors(panels[0], [("real", REAL), ("fake", FAKE)])
-    for axes in panels[count:]:
+    name_colors(grid[0], [("real", REAL), ("fake", FAKE)])
+    for axes in grid[count:]:
         axes.set_axis_off()
     picture.alt = (
         f"{count} panels, each with {clouds.shape[1]:,} fake samples (vermilion) over {len(real):,} "
         f"real ones (blue): {', '.join(titles)}."
+    )
+    return picture
+
+
+def _draw_run(axes: Axes, real: np.ndarray, cloud: np.ndarray, window: Window, size: Real) -> str:
+    """Draw one run's samples over the real ones in a window without numbers, and say how many lie outside it."""
+    draw_cloud(axes, real, REAL, "real", window, size)
+    note = draw_cloud(axes, cloud, FAKE, "fake", window, size)
+    write_note(axes, [note])
+    axes.set(xlim=window[:2], ylim=window[2:], aspect="equal", xticks=[], yticks=[])
+    axes.spines[["top", "right"]].set_visible(True)
+    return note
+
+
+@styled
+def side_by_side(
+    clouds: Mapping[str, Numbers],
+    target: Target | Numbers,
+    *,
+    captions: Mapping[str, str] | None = None,
+    window: Window | None = None,
+    n: int = 512,
+    title: str = "",
+) -> Picture:
+    """Draw the samples of up to four GANs in equal windows, each over the same real points, with a line below.
+
+    Args:
+        clouds: name of each GAN to its samples, shape (n, 2); the n may differ.
+        target: real points, shape (m, 2), or a target of the plane, of which n are drawn, the same every time.
+        captions: name to what is said below its window: its one difference, or its score.
+        window: (left, right, bottom, top); around the target when left out.
+        n: real points of a target.
+        title: above the row.
+
+    >>> print(side_by_side({"GAN": np.zeros((9, 2))}, np.eye(2), captions={"GAN": "1 of 8 modes"}).alt)
+    1 panel, each over 2 real points (blue) in one window. GAN, 9 fake samples (vermilion): 1 of 8 modes.
+    """
+    if not 1 <= len(clouds) <= 4:
+        raise ValueError(f"one to four GANs stand side by side, got {len(clouds)}; plots.seeds draws more")
+    for name in captions or {}:
+        Menu("GAN", clouds)[name]
+    fakes = {name: as_points(cloud, f"the samples of {name!r}") for name, cloud in clouds.items()}
+    if isinstance(target, Target):
+        window = bounds(target) if window is None else window
+        target = np.asarray(target.sample(jax.random.key(0), n))
+    real = as_points(target, "target")
+    window = window_around(window, real)
+    picture, row = panels(*[2.9] * len(fakes), height=3.5 + (0.3 if captions else 0) + (0.3 if title else 0))
+    words = []
+    for axes, (name, cloud) in zip(row, fakes.items(), strict=True):
+        notes = [_draw_run(axes, real, cloud, window, 5), (captions or {}).get(name, "")]
+        axes.set_title(name, pad=20)
+        axes.set_xlabel(textwrap.fill(notes[1], 38))
+        said = "; ".join(filter(None, notes))
+        words.append(f"{name}, {len(cloud):,} fake samples (vermilion){': ' if said else ''}{said}")
+    name_colors(row[0], [("real", REAL), ("fake", FAKE)])
+    if title:
+        picture.suptitle(title, fontsize=11, fontweight="bold", x=0.01, ha="left")
+    count = f"{len(fakes)} panel{'s' if len(fakes) > 1 else ''}"
+    picture.alt = (
+        f"{title + ': ' if title else ''}{count}, each over {len(real):,} real points (blue) in one window. "
+        f"{'. '.join(words)}."
     )
     return picture

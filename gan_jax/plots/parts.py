@@ -60,12 +60,15 @@ def set_plane(axes: Axes, window: Window, title: str = "") -> None:
         axes.set_title(title, pad=20)
 
 
-def name_colors(axes: Axes, words: Sequence[tuple[str, str]]) -> None:
-    """Name the colours in their own colours, on one line above the panel."""
+def name_colors(axes: Axes, words: Sequence[tuple[str, str]], *, over_next: bool = False) -> None:
+    """Name the colours in their own colours, on one line above the panel; a long one may run on over the next panel."""
     texts = [TextArea(word, textprops={"color": color, "fontsize": 9.5}) for word, color in words]
     row = HPacker(children=list[Artist](texts), pad=0, sep=10)
     box = AnchoredOffsetbox("lower left", child=row, frameon=False, pad=0, borderpad=0.2,
                             bbox_to_anchor=(0, 1), bbox_transform=axes.transAxes)  # fmt: skip
+    if over_next:  # then it takes no room from the panels, and the title, be it empty, keeps it some above
+        box.set_in_layout(False)
+        axes.set_title(axes.get_title("left") or " ", pad=20)
     axes.add_artist(box)
 
 
