@@ -228,7 +228,8 @@ def open(answer: Answer, controls: Sequence[Control], *, title: str = "") -> Exp
 
     Args:
         answer: maps the controls' values, a dict by name, to a `Scene`. It is called for every move, so it should
-            take some 20 ms at most; compile what is heavy once, outside.
+            take some 20 ms at most; compile what is heavy once, outside, and give what takes longer in parts: a scene
+            with `again=True` is asked for once more with the same values.
         controls: sliders and menus, in the order in which they are shown.
         title: above it all.
 
