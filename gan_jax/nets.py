@@ -23,7 +23,8 @@ PIECES = 5
 
 
 def _maxout(x: Float[Array, "n wide"]) -> Float[Array, "n outputs"]:
-    return jnp.max(x.reshape(len(x), -1, PIECES), axis=-1)
+    # not `jnp.max`: its derivative divides by a count of places that equal the largest, which rounding can make 0
+    return functools.reduce(jnp.maximum, jnp.split(x, PIECES, axis=-1))
 
 
 ACTIVATIONS: Menu[Callable] = Menu(

@@ -245,8 +245,8 @@ def test_the_gradient_of_a_spectral_layer_is_that_of_the_quotient(float64):
 def test_maxout_is_the_largest_of_five_linear_pieces():
     module = nets.mlp(2, 3, activation="maxout", output="maxout")(nnx.Rngs(0))
     x = jax.random.normal(KEY, (4, 2))
-    pieces = np.asarray(x @ module.layer_0.linear.kernel[...]).reshape(4, 3, 5)
-    np.testing.assert_allclose(module(x), pieces.max(axis=2), rtol=1e-5)
+    pieces = np.asarray(x @ module.layer_0.linear.kernel[...]).reshape(4, 5, 3)
+    np.testing.assert_allclose(module(x), pieces.max(axis=1), rtol=1e-5)
 
 
 # ---- unrolling ----
