@@ -3,7 +3,6 @@
 import itertools
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from gan_jax.errors import UnknownName
 from gan_jax.explorer import dynamics, still
 from gan_jax.explorer.portrait import KINDS
 from gan_jax.explorer.scene import Arrows, Curve, Dots, Handle, arrays, check_scene
+from gan_jax.theory import games, paths, spectra
 
 
 def path(scene):
@@ -348,18 +348,15 @@ def test_wrong_settings_are_refused_with_a_remedy(settings, error, message, as_u
 
 def test_moving_a_dial_compiles_nothing():
     live = explorer.portrait("dirac", update="consensus", penalty="r1", average="exponential")
-    compiled = []
-    watch = lambda name, seconds, **_: compiled.append(name) if "backend_compile" in name else None  # noqa: E731
-    jax.monitoring.register_event_duration_secs_listener(watch)
-    try:
-        for name in ("rate", "ratio", "weight", "penalty_weight", "noise", "theta", "psi", "decay"):
-            live.set(name, 0.7)
-        live._move({"steps": 50, "window": "near"})
-        assert compiled == []
-        live.set("loss", "hinge")
-        assert compiled  # the ear works
-    finally:
-        jax.monitoring.unregister_event_duration_listener(watch)
+    programs = (paths._play, spectra._step_matrix, games._jacobian, spectra._changes, dynamics._velocities())
+    compiled = lambda: [program._cache_size() for program in programs]  # noqa: E731
+    before = compiled()
+    for name in ("rate", "ratio", "weight", "penalty_weight", "noise", "theta", "psi", "decay"):
+        live.set(name, 0.7)
+    live._move({"steps": 50, "window": "near"})
+    assert compiled() == before
+    live.set("loss", "hinge")
+    assert all(now > then for now, then in zip(compiled(), before, strict=True))
 
 
 def test_the_magnified_picture_lies_about_one_and_holds_the_eigenvalues():
