@@ -8,6 +8,7 @@ at the same n. All but `wasserstein2` are compiled, and go under `vmap` for a sw
 from .classes import class_kl, classes_of, classes_reached, confident_share
 from .distances import mmd, sliced_wasserstein2, wasserstein2
 from .modes import high_quality_share, modes_covered, reverse_kl
+from .report import VERDICTS, ModeReport, mode_report, mode_shares
 from .samples import Samples, Scalar
 from .scores import (
     METRICS,
@@ -26,7 +27,9 @@ __all__ = [
     "METRICS",
     "NEED_CLASSES",
     "NEED_MODES",
+    "VERDICTS",
     "Metric",
+    "ModeReport",
     "Perfect",
     "Samples",
     "Scalar",
@@ -38,6 +41,8 @@ __all__ = [
     "confident_share",
     "high_quality_share",
     "mmd",
+    "mode_report",
+    "mode_shares",
     "modes_covered",
     "perfect",
     "reverse_kl",

@@ -8,7 +8,7 @@ from ..data import Mixture
 from .samples import Samples, Scalar, check
 
 
-def _nearest(samples: Samples, target: Mixture) -> tuple[Int[Array, " n"], Array]:
+def nearest_modes(samples: Samples, target: Mixture) -> tuple[Int[Array, " n"], Array]:
     """Index of each sample's nearest mode, and whether it lies within 3 of the mode's standard deviations."""
     # |x - m|^2 mode by mode: the expanded form x.x - 2 x.m + m.m loses the digits that small scales need
     squared = sum((samples[:, i, None] - target.means[None, :, i]) ** 2 for i in range(target.means.shape[1]))
@@ -22,18 +22,18 @@ def _counts(nearest: Int[Array, " n"], counted: Array, k: int) -> Int[Array, " k
 
 @jax.jit
 def _modes_covered(samples, target):
-    nearest, high = _nearest(samples, target)
+    nearest, high = nearest_modes(samples, target)
     return jnp.sum(_counts(nearest, high, len(target.scales)) > 0)
 
 
 @jax.jit
 def _high_quality_share(samples, target):
-    return jnp.mean(_nearest(samples, target)[1])
+    return jnp.mean(nearest_modes(samples, target)[1])
 
 
 @jax.jit
 def _reverse_kl(samples, target):
-    nearest, _ = _nearest(samples, target)
+    nearest, _ = nearest_modes(samples, target)
     share = _counts(nearest, jnp.ones_like(nearest, bool), len(target.scales)) / len(samples)
     total = jnp.sum(jnp.where(share > 0, share * (jnp.log(share) - jnp.log(target.weights)), 0.0))
     return jnp.where(jnp.isfinite(samples).all(), total, jnp.nan)
