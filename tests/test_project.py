@@ -13,7 +13,7 @@ from address import ROOT
 from packaging.requirements import Requirement
 
 ROOMS = ["errors", "data", "nets", "losses", "theory", "train", "checkpoints", "recordings", "classifiers",
-         "metrics", "plots", "explorer", "lab", "exercises"]  # fmt: skip
+         "metrics", "protocols", "plots", "explorer", "lab", "exercises"]  # fmt: skip
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
