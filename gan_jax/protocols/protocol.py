@@ -104,7 +104,7 @@ def _beside(reduced: str, original: str | None) -> str:
     return "the same" if reduced == original else reduced
 
 
-def _told(scores: Mapping[str, tuple[float, float | None]]) -> str:
+def _told(scores: Mapping[str, tuple[float | int, float | int | None]]) -> str:
     return "; ".join(f"{name} {with_spread(*score)}" for name, score in scores.items()) or "not measured"
 
 

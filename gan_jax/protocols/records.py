@@ -26,7 +26,7 @@ class Published(NamedTuple):
 
     method: str
     source: str
-    scores: Mapping[str, tuple[float, float | None]]
+    scores: Mapping[str, tuple[float | int, float | int | None]]
     packing: int | None = None
 
 

@@ -31,7 +31,7 @@ class Table:
 
     def _repr_html_(self) -> str:
         def row(cells: tuple[str, ...], tag: str) -> str:
-            left = ' style="text-align: left"'
+            left = ' style="text-align: left; padding: 0.15em 0.8em 0.15em 0"'
             return "<tr>" + "".join(f"<{tag}{left}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
         body = "".join(row(cells, "td") for cells in self.rows)
