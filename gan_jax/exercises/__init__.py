@@ -39,7 +39,14 @@ __all__ = [
     "to_array",
 ]
 
-LESSONS = ("00_start_here", "01_jax_for_gans", "02_the_minimax_game", "03_loss_derivations", "04_the_training_step")
+LESSONS = (
+    "00_start_here",
+    "01_jax_for_gans",
+    "02_the_minimax_game",
+    "03_loss_derivations",
+    "04_the_training_step",
+    "05_training_dynamics",
+)
 """The lessons that have exercises; those of "04_..." are declared in `lesson_04.py`."""
 
 

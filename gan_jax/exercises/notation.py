@@ -82,6 +82,28 @@ SYMBOLS: Menu[Symbol] = Menu(
         "f*": Symbol(r"f^*(t) = \sup_r\,(r t - f(r))", "convex conjugate of f", "Divergence.conjugate"),
         "T": Symbol(r"T(x)", "what the critic of an f-GAN says, in the domain of f*", "t"),
         "lambda": Symbol(r"\gamma,\ \lambda", "weight of a penalty", "penalty_weight"),
+        "w": Symbol(r"w = (\theta, \psi)", "both players' parameters in one vector", "w"),
+        "v": Symbol(
+            r"v(w) = (-\partial L_G / \partial\theta,\ -\partial L_D / \partial\psi)",
+            "the field: where both players are pushed",
+            "theory.field",
+        ),
+        "J": Symbol(r"J = \partial v / \partial w", "Jacobian of the field", "theory.jacobian"),
+        "eig": Symbol(
+            r"\lambda", "eigenvalue of J: real part in or out, imaginary part turns (lesson 05)", "theory.eigenvalues"
+        ),
+        "h": Symbol(r"h", "step size, one learning rate for both players", "rate"),
+        "mu": Symbol(
+            r"\mu", "eigenvalue of one step: 1 + h times that of J, when simultaneous", "theory.update_eigenvalues"
+        ),
+        "rho": Symbol(
+            r"\rho = \max\vert\mu\vert",
+            "spectral radius: the factor by which a step changes small distances in the long run",
+            "theory.spectral_radius",
+        ),
+        "beta": Symbol(
+            r"\beta,\ \beta_1", "momentum, and Adam's: how much of the last move is remembered", "beta, beta1"
+        ),
         "eta": Symbol(r"\eta_G,\ \eta_D", "learning rates of the two players", "lr_g, lr_d"),
     },
 )
