@@ -72,6 +72,12 @@ def test_a_perfect_generator_is_called_balanced_whatever_the_number_of_samples(t
         assert metrics.mode_report(samples[draw * n : (draw + 1) * n], target).verdict == "balanced", (n, draw)
 
 
+def test_one_bad_sample_is_no_evidence_and_a_few_are():
+    bad = np.full((4, 2), 0.3, np.float32)  # a perfect sample is of low quality once in 90 times
+    assert metrics.mode_report(bad[:1], RING).verdict == "balanced"
+    assert metrics.mode_report(bad[:2], RING).verdict == "everything of low quality"
+
+
 def test_counts_and_quality_of_each_mode_by_hand():
     target = data.mixture([(0.0, 0.0), (10.0, 0.0), (0.0, 10.0)], [0.1, 1.0, 1.0], weights=[0.2, 0.3, 0.5])
     samples = np.array([[0.0, 0.2], [0.0, 0.4], [10.0, 2.9], [10.0, 3.1], [10.0, 0.0], [9.0, 0.0]], np.float32)

@@ -8,7 +8,7 @@ at the same n. All but `wasserstein2` are compiled, and go under `vmap` for a sw
 from .classes import class_kl, classes_of, classes_reached, confident_share
 from .distances import mmd, sliced_wasserstein2, wasserstein2
 from .modes import high_quality_share, modes_covered, reverse_kl
-from .report import VERDICTS, ModeReport, mode_report, mode_shares
+from .report import VERDICTS, ModeReport, mode_report
 from .samples import Samples, Scalar
 from .scores import (
     METRICS,
@@ -22,6 +22,7 @@ from .scores import (
     scorecard,
     suitable,
 )
+from .shares import mode_shares
 
 __all__ = [
     "METRICS",

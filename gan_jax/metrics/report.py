@@ -4,7 +4,6 @@ What counts as evidence is what a perfect generator of as many samples shows les
 mode that 20 samples miss may have been missed by chance, one that 2,500 samples miss has not.
 """
 
-import functools
 import html
 import math
 from dataclasses import dataclass, field
@@ -13,13 +12,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from ..classifiers import Classifier
 from ..data import Mixture, Stacked
-from .classes import CLASSES, classifier_of, read_classes, read_confidently, read_digits
-from .modes import nearest_modes
+from .classes import classifier_of, read_confidently
 from .samples import check, check_stacked
+from .shares import assign, count_modes
 
 CHANCE = 0.001
 """How seldom a perfect generator shows what counts as evidence against a generator."""
@@ -32,78 +31,6 @@ ONE_MODE = 0.95
 
 VERDICTS = ("everything of low quality", "total collapse", "partial collapse", "uneven", "balanced")
 """What a `ModeReport` may say; the first that applies, in this order."""
-
-
-def _modes_of(target: Any) -> int:
-    if isinstance(target, Mixture):
-        return len(target.scales)
-    if isinstance(target, Stacked):
-        return CLASSES
-    raise TypeError(
-        f"{type(target).__name__} has no modes to report on; take a mixture (data.ring, data.grid, data.mixture) or "
-        "stacked digits (data.stacked_digits)"
-    )
-
-
-def _assigned(samples: Array, target: Any, classifier: Classifier | None) -> tuple[Int[Array, " n"], Bool[Array, " n"]]:
-    """The mode of each sample, and whether the sample is of high quality."""
-    if isinstance(target, Mixture):
-        return nearest_modes(samples, target)
-    log_probabilities = read_digits(samples, classifier)  # type: ignore[arg-type]
-    return read_classes(log_probabilities), read_confidently(log_probabilities)
-
-
-@functools.partial(jax.jit, static_argnames=("k", "high_quality"))
-def _shares(frames, target, classifier, k, high_quality):
-    def one(samples):
-        mode, good = _assigned(samples, target, classifier)
-        share = jnp.zeros(k).at[mode].add(good if high_quality else jnp.ones(len(mode))) / len(mode)
-        return jnp.where(jnp.isfinite(samples).all(), share, jnp.nan)
-
-    return jax.lax.map(one, frames)  # one frame at a time: all at once would need the memory of all
-
-
-def mode_shares(
-    samples: Float[Array | np.ndarray, "..."],
-    target: Mixture | Stacked,
-    *,
-    high_quality: bool = False,
-    classifier: Classifier | None = None,
-) -> Float[Array, "... k"]:
-    """Share of the samples in each mode, at one moment or at many: so one sees a generator hop from mode to mode.
-
-    Args:
-        samples: shape (n, *target.shape), or (..., n, *target.shape), such as (frames, n, 2) of a run.
-        target: a mixture, whose means are the modes, or stacked digits, whose classes are.
-        high_quality: count only samples of high quality; the shares then sum to their share, not to 1.
-        classifier: of stacked digits; the one that is shipped for them when left out.
-
-    Returns:
-        Shares of shape (..., K): of each mixture's component, or of each of the 1,000 classes. NaN for a frame that
-        holds a NaN.
-
-    Raises:
-        TypeError: the target has no modes.
-        ValueError: samples of another shape.
-
-    >>> from gan_jax import data
-    >>> target = data.mixture([-1.0, 1.0], 0.1)
-    >>> print(mode_shares(np.array([[[-1.0], [-0.9]], [[-1.0], [0.4]]]), target))  # two moments of two samples
-    [[1.  0. ]
-     [0.5 0.5]]
-    """
-    k, shape = _modes_of(target), np.shape(samples)
-    own = target.image_shape if isinstance(target, Stacked) and shape[-3:] == target.image_shape else target.shape
-    before = shape[: len(shape) - len(own) - 1]
-    if shape[len(before) + 1 :] != own or len(shape) == len(own) or not np.prod(shape):
-        raise ValueError(
-            f"samples must be of shape (..., n, {', '.join(map(str, target.shape))}), the last as the target's are, "
-            f"got {shape}"
-        )
-    frames = jnp.asarray(samples).reshape(-1, *shape[len(before) :])
-    if isinstance(target, Mixture):
-        return _shares(frames, target, None, k, high_quality).reshape(*before, k)
-    return _shares(frames, None, classifier_of(target, classifier), k, high_quality).reshape(*before, k)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -259,34 +186,43 @@ def _read_grey(images, classifier):
     return jnp.argmax(log_probabilities, axis=1), read_confidently(log_probabilities[:, None])
 
 
-def _verdict(found: dict[str, Any], n: int, reaching: np.ndarray, hit: np.ndarray, quality: float) -> tuple[str, str]:
+def _verdict(found: dict[str, Any], n: int, reaching: np.ndarray, hit: np.ndarray, perfect: float) -> tuple[str, str]:
     """The first of `VERDICTS` that applies, and why; `hit` is the chance that a perfect sample reaches each mode."""
-    from scipy.special import bdtrc
+    from scipy.special import bdtr, bdtrc
 
     k, name, missing, may_miss = len(hit), found["names"], found["missing"], found["may_miss"]
-    fullest, nearest = int(np.argmax(reaching)), int(np.argmax(found["counts"]))
-    if quality < LOW_QUALITY:
-        why = f"{quality:.1%} of the samples are of high quality, and below {LOW_QUALITY:.0%} no mode counts as learnt"
+    good = int(found["high_quality"].sum())
+    if good < LOW_QUALITY * n and bdtr(good, n, perfect) < CHANCE:
+        nearest = int(np.argmax(found["counts"]))
         of_one = k > 1 and found["counts"][nearest] >= ONE_MODE * n
-        return VERDICTS[0], why + (f"; nearly all are nearest to mode {name[nearest]}" if of_one else "")
-    by_chance = float(bdtrc(int(reaching[fullest]) - 1, n, hit[fullest]))
+        why = f"{good / n:.1%} of the samples are of high quality, and below {LOW_QUALITY:.0%} no mode counts as learnt"
+        return "everything of low quality", why + (
+            f"; nearly all are nearest to mode {name[nearest]}" if of_one else ""
+        )
+    fullest = int(np.argmax(reaching))
     lighter = hit[fullest] < ONE_MODE * hit.sum()  # a mode that is nearly all of the target may hold nearly all
+    by_chance = bdtrc(int(reaching[fullest]) - 1, n, hit[fullest])
     if lighter and reaching[fullest] >= ONE_MODE * reaching.sum() and by_chance < CHANCE:
         share = reaching[fullest] / reaching.sum()
-        return VERDICTS[1], f"of the samples that reach a mode, mode {name[fullest]} holds {share:.1%}"
+        return "total collapse", f"of the samples that reach a mode, mode {name[fullest]} holds {share:.1%}"
     surely = [mode for mode in missing if n * math.log1p(-min(hit[mode], 1 - 1e-15)) < math.log(CHANCE / k)]
     if len(missing) > may_miss or surely:
         named = f" ({', '.join(name[mode] for mode in missing)})" if len(missing) <= 12 else ""
-        rarely = "none" if surely or not may_miss else f"more than {may_miss}"
-        perfect = "hits them all" if rarely == "none" else f"misses {rarely} less than once in 1,000 times"
-        return VERDICTS[2], f"{len(missing)} of {k} modes missing{named}; a perfect generator of {n} samples {perfect}"
+        all_hit = bool(surely) or not may_miss
+        floor = "hits them all" if all_hit else f"misses more than {may_miss} less than once in 1,000 times"
+        why = f"{len(missing)} of {k} modes missing{named}; a perfect generator of {n} samples {floor}"
+        return "partial collapse", why
     few, many = len(found["too_few"]), len(found["too_many"])
     if few or many:
-        return VERDICTS[3], f"no collapse, but {few} of {k} modes hold too few samples and {many} too many for chance"
+        return "uneven", f"no collapse, but {few} of {k} modes hold too few samples and {many} too many for chance"
     by_luck = f", as {n} samples may by chance" if missing else ""
-    return VERDICTS[
-        4
-    ], f"{len(missing) or 'none'} of {k} modes missing{by_luck}, and no share is off by more than chance"
+    return (
+        "balanced",
+        f"{len(missing) or 'none'} of {k} modes missing{by_luck}, and no share is off by more than chance",
+    )
+
+
+_assign = jax.jit(assign)
 
 
 def mode_report(
@@ -296,7 +232,7 @@ def mode_report(
 
     The verdict is the first of these that applies:
 
-    - *everything of low quality*: less than 10 % of the samples are of high quality;
+    - *everything of low quality*: less than 10 % of the samples are of high quality, and chance does not explain it;
     - *total collapse*: one mode, of less weight, holds at least 95 % of the samples that reach a mode;
     - *partial collapse*: more modes are missing than a perfect generator misses in 999 of 1,000 cases, or one is that
       it would hit in all but 1 of 1,000 K;
@@ -331,7 +267,7 @@ def mode_report(
     """
     from scipy.special import bdtr, bdtrc
 
-    k = _modes_of(target)
+    k = count_modes(target)
     if isinstance(target, Mixture):
         samples, places = check(samples, target, modes=True), np.asarray(target.means)
         names = tuple(map(str, range(k)))
@@ -339,12 +275,13 @@ def mode_report(
         samples, places, classifier = check_stacked(samples, target), None, classifier_of(target, classifier)
         names = tuple(f"{mode:03d}" for mode in range(k))
     n = len(samples)
-    modes, good = (np.asarray(a) for a in _assign_all(samples, target if places is not None else None, classifier))
+    modes, good = (np.asarray(a) for a in _assign(samples, target if places is not None else None, classifier))
     expected, expected_good = _expected(target, classifier)
     counts, high_quality = (np.bincount(chosen, minlength=k) for chosen in (modes, modes[good]))
     reaching, hit = (counts, expected) if places is None else (high_quality, expected_good)
     found: dict[str, Any] = {
         "counts": counts,
+        "high_quality": high_quality,
         "names": names,
         "missing": tuple(np.flatnonzero((reaching == 0) & (expected > 0)).tolist()),
         "may_miss": _most_missing(hit[expected > 0], n),
@@ -353,7 +290,7 @@ def mode_report(
             np.flatnonzero((counts > 0) & (bdtrc(np.maximum(counts - 1, 0), n, expected) < CHANCE / (2 * k))).tolist()
         ),
     }
-    verdict, why = _verdict(found, n, reaching, hit, float(good.mean()))
+    verdict, why = _verdict(found, n, reaching, hit, float(expected_good.sum()))
     digits = None
     if places is None:
         cube = counts.reshape(10, 10, 10)
@@ -362,15 +299,9 @@ def mode_report(
         verdict=verdict,
         why=why,
         n=n,
-        high_quality=high_quality,
         expected=expected,
         perfect_quality=float(expected_good.sum()),
         places=places,
         digits=digits,
         **found,
     )
-
-
-@jax.jit
-def _assign_all(samples, target, classifier):
-    return _assigned(samples, target, classifier)
