@@ -33,7 +33,7 @@ function createDriver() {
   const state = { picture: null, notice: null, connected: false, waiting: false };
 
   function changed() {
-    state.waiting = flight !== null || again || tick !== undefined; // until it is painted
+    state.waiting = flight !== null || tick !== undefined; // until it is painted
     views.forEach((view) => view.update(state));
   }
 
@@ -45,7 +45,6 @@ function createDriver() {
 
   function pump() {
     if (flight || gathering || !(resetting || pending.size || (again && tick === undefined))) return;
-    again = false; // a move supersedes it
     const values = resetting ? new Map() : pending;
     const content = resetting ? { type: "reset" } : { type: "set", values: Object.fromEntries(pending) };
     if (!resetting) pending = new Map();
@@ -174,7 +173,6 @@ function createDriver() {
     },
     retry() {
       pending = new Map([...(flight?.values ?? []), ...pending]);
-      again = Boolean(flight && !flight.values.size && state.picture?.again);
       flight = null;
       state.notice = null;
       if (!pending.size) resetting = false;
