@@ -33,6 +33,18 @@ class Diverged(RuntimeError):
         self.step, self.state, self.history = step, state, history
 
 
+class Interrupted(KeyboardInterrupt):
+    """A sweep was interrupted; what its runs had done by then is kept.
+
+    Attributes:
+        sweep: the `Sweep` as it stood, to go on from.
+    """
+
+    def __init__(self, message: str, *, sweep: Any):
+        super().__init__(message)
+        self.sweep = sweep
+
+
 def suggestion(name: object, known: Iterable[str]) -> str:
     """Say which of the known names was probably meant.
 

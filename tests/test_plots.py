@@ -319,7 +319,7 @@ WRONG = {
     "densities": (lambda: plots.densities(X, P, Q[:-1]), "q must have shape (50,), got shape (49,)"),
     "log densities": (lambda: plots.densities(X, np.log(P), Q), "jnp.exp of a log_prob"),
     "sweep's history": (lambda: plots.losses(History(*np.ones((5, 2, 3)))), "history.loss_d must have shape (n,)"),
-    "state": (lambda: plots.frame(None, data.ring(8)), "train.pick"),
+    "state": (lambda: plots.frame(None, data.ring(8)), "its pick"),
 }
 
 

@@ -251,24 +251,6 @@ def test_latents_have_the_variance_they_say(latent):
     np.testing.assert_allclose(np.var(z, axis=0), 1.0 if latent == "normal" else 1 / 3, rtol=0.05)
 
 
-def test_a_sweep_is_many_runs(small_gan, ring):
-    rates, keys = np.array([1e-3, 1e-2]), jax.random.split(KEY, 3)
-    states, history = train.sweep(small_gan, Hyperparams(lr_g=rates), ring, keys, 10)
-    assert history.loss_d.shape == (2, 3, 10)
-    for (i, rate), (j, key) in itertools.product(enumerate(rates), enumerate(keys)):
-        hyper = Hyperparams(lr_g=rate)
-        alone, alone_history = train.steps(small_gan, hyper, ring, train.init(small_gan, hyper, key), 10)
-        close(train.pick(states, i, j), alone, rtol=1e-3, atol=1e-4)
-        np.testing.assert_allclose(history.loss_g[i, j], alone_history.loss_g, rtol=1e-3, atol=1e-4)
-
-
-def test_one_run_that_diverges_in_a_sweep_leaves_the_others_whole(small_gan, ring):
-    gan = replace(small_gan, loss=losses.wasserstein, optimizer="sgd")
-    _, history = train.sweep(gan, Hyperparams(lr_d=np.array([1e-3, 1e4])), ring, jax.random.split(KEY, 2), 50)
-    assert not history.bad[0].any()
-    assert history.bad[1].any()
-
-
 def diverging(small_gan):
     return replace(small_gan, loss=losses.wasserstein, optimizer="sgd"), Hyperparams(lr_d=3.0, lr_g=3.0)
 
@@ -428,13 +410,6 @@ class TestBadInput:
         gan = replace(small_gan, loss=losses.wasserstein)
         with pytest.raises(ValueError, match="'Wasserstein' has no labels to smooth"):
             train.init(gan, Hyperparams(label_smoothing=0.1), KEY)
-
-    def test_a_sweep_of_uneven_dials(self, small_gan, ring, as_users_see_it):
-        uneven = Hyperparams(lr_g=np.ones(2), lr_d=np.ones(3))
-        with pytest.raises(ValueError, match=r"'lr_g': \(2,\), 'lr_d': \(3,\)"):
-            train.sweep(small_gan, uneven, ring, jax.random.split(KEY, 2), 1)
-        with pytest.raises(ValueError, match=r"jax\.random\.split"):
-            train.sweep(small_gan, Hyperparams(), ring, KEY, 1)
 
     def test_a_checkpoint_of_another_gan_or_none(self, small_gan, start, tmp_path):
         checkpoints.save(tmp_path, start)

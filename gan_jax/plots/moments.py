@@ -36,7 +36,7 @@ def frame(state: State, target: Target, history: History | None = None, *, n: in
     histograms, and D's answer. Images: a sheet of fake ones.
 
     Args:
-        state: where the game stands; one run (`train.pick` takes one out of a sweep).
+        state: where the game stands; one run (`Sweep.pick` takes one out of many).
         target: the distribution that real samples come from.
         history: adds the panel of losses; fields of shape (steps,).
         n: real samples, and fake ones; images: 64 at most.
@@ -46,7 +46,7 @@ def frame(state: State, target: Target, history: History | None = None, *, n: in
         The picture; its title is the step.
     """
     if not isinstance(state, State) or np.shape(state.step) != ():
-        raise TypeError("frame draws one run's State; take one out of a sweep with train.pick(states, setting, seed)")
+        raise TypeError("frame draws one run's State; take one out of a sweep with its pick(...)")
     real_key, fake_key = jax.random.split(jax.random.key(seed))
     draw = _frame_plane if target.shape == (2,) else _frame_line if target.shape == (1,) else _frame_images
     n = n if draw is not _frame_images else min(n, 64)

@@ -9,7 +9,7 @@ from .hyperparams import RANGES, Hyperparams, dials
 from .loops import advance, run, steps
 from .rules import LATENTS, OPTIMIZERS, UPDATES, Gan
 from .states import RISING, History, State, join, judge
-from .sweeps import pick, sweep
+from .sweeps import Sweep, sweep, sweep_plan
 
 __all__ = [
     "LATENTS",
@@ -21,14 +21,15 @@ __all__ = [
     "History",
     "Hyperparams",
     "State",
+    "Sweep",
     "advance",
     "dials",
     "init",
     "join",
     "judge",
-    "pick",
     "run",
     "step",
     "steps",
     "sweep",
+    "sweep_plan",
 ]
