@@ -210,7 +210,8 @@ class Recorder:
         keep: name in `KEEP`.
         samples: how many samples a frame holds.
         memory: bytes that the frames may take. When the next one would not fit, every second one is dropped and
-            `every` doubles. The history takes 4 bytes a step and field beside it.
+            `every` doubles. Beside it the history takes 4 bytes a step and field, and while a `recording` is put
+            together, its frames are there twice.
 
     Attributes:
         state: the `State` now.

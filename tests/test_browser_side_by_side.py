@@ -103,16 +103,13 @@ def test_play_waits_for_each_answer(bare):
     page.click("Play: training step")
     page.page.wait_for_timeout(300)
     assert page.steps_asked() == [1]  # nothing is queued
-    page.answer(request=page.asked()[-1]["request"], step=1)
-    page.wait("sent.length === 3")
-    assert page.steps_asked() == [1, 2]
-    # a kernel that falls silent stops it
+    # a kernel that stays silent stops it
     page.wait("document.querySelector('.gan-explorer-status').dataset.kind === 'stalled'")
     assert page.page.locator(".gan-explorer-plays").get_attribute("data-playing") == "false"
-    page.answer(request=page.asked()[-1]["request"], step=2)
-    page.wait_value("step", 2)
+    page.answer(request=page.asked()[-1]["request"], step=1)
+    page.wait_value("step", 1)
     page.page.wait_for_timeout(150)
-    assert page.steps_asked() == [1, 2]
+    assert page.steps_asked() == [1]
 
 
 @pytest.mark.parametrize("how", ["the slider", "another slider", "reset", "python"])

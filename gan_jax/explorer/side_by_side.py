@@ -271,6 +271,9 @@ def side_by_side(
     ▶ trains all of them in lock step, a notch of the slider at a time; moving the slider far ahead trains in pieces and
     shows each, moving it back shows the frames that were kept. A GAN that diverges stays at its last good state.
 
+    Under each stand the scores of its 2,500 samples, beside those of a perfect generator. The ground is coloured by
+    what D says of each place; a D that judges several samples together sees the place beside real ones.
+
     Opening compiles each GAN's training step: some 3 to 8 seconds for each whose `Gan` differs, less where only the
     dials do. A bar says which one it is at.
 
