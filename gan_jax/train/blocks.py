@@ -128,7 +128,8 @@ def plan(game: Game, runs: int, n: int, kept: int, memory: float | int | None) -
     cpu = jax.default_backend() == "cpu"
     lanes = cores() if cpu and devices == 1 else 1  # a program for the CPU keeps one core busy, and hardly a second
     state = jax.eval_shape(functools.partial(_init, game.gan, game.shared), jax.random.key(0))
-    one = 2 * _peak(jax.make_jaxpr(functools.partial(_step, game.gan, game.shared, game.target))(state).jaxpr)
+    step = jax.make_jaxpr(functools.partial(_step, game.gan, game.shared, game.target))(state)
+    one = int(1.5 * (_size(state) + _peak(step.jaxpr)))  # more, for a program keeps some results longer
     limit = _offered() if memory is None else memory
     if limit < one:
         raise ValueError(
@@ -164,7 +165,8 @@ def _peak(jaxpr: Any) -> int:
     """Bytes of the intermediate results that are alive at once, at most, where operations come one by one."""
     last = {v: i for i, eqn in enumerate(jaxpr.eqns) for v in eqn.invars if not isinstance(v, Literal)}
     last |= dict.fromkeys((v for v in jaxpr.outvars if not isinstance(v, Literal)), len(jaxpr.eqns))
-    alive, highest = {v: _size(v.aval) for v in jaxpr.invars}, 0
+    alive: dict[Any, int] = {}
+    highest = 0
     for i, eqn in enumerate(jaxpr.eqns):
         alive |= {v: _size(v.aval) for v in eqn.outvars}
         highest = max(highest, sum(alive.values()) + max(map(_peak, _bodies(eqn)), default=0))
