@@ -26,7 +26,7 @@ def _rows(*scores: tuple) -> tuple[Published, ...]:
     )
 
 
-def _pacgan(target, about: str, published: tuple[Published, ...], name: str) -> Protocol:
+def _pacgan(name: str, target, about: str, published: tuple[Published, ...], *, reduced_lr: float) -> Protocol:
     generator = functools.partial(nets.mlp, normalisation="batch", initialiser="normal_0.02")
     discriminator = functools.partial(nets.mlp, activation="maxout", initialiser="normal_0.02")
     full = Settings(
@@ -46,7 +46,7 @@ def _pacgan(target, about: str, published: tuple[Published, ...], name: str) -> 
         about,
         generator(2, 64, 64, 64, 64, 2),
         discriminator(2, 32, 32, 32, 1),
-        Hyperparams(lr_g=3e-4, lr_d=3e-4, beta1=0.8),
+        Hyperparams(lr_g=reduced_lr, lr_d=reduced_lr, beta1=0.8),
         packs=100,
         update="simultaneous",
         steps=30_000,
@@ -105,6 +105,7 @@ PROTOCOLS: Menu[Protocol] = Menu(
     "protocol",
     {
         "pacgan_ring": _pacgan(
+            "pacgan_ring",
             functools.partial(data.ring, 8, radius=1, scale=0.01),
             "8 Gaussians on a ring of radius 1, standard deviation 0.01",
             _rows(
@@ -115,9 +116,10 @@ PROTOCOLS: Menu[Protocol] = Menu(
                 ("PacGAN2", "PacGAN paper", 2, 7.9, None, 0.956, None),
                 ("PacGAN4", "PacGAN paper", 4, 7.8, None, 0.959, None),
             ),
-            "pacgan_ring",
+            reduced_lr=3e-4,
         ),
         "pacgan_grid": _pacgan(
+            "pacgan_grid",
             functools.partial(data.grid, 5, spacing=2, scale=0.05),
             "25 Gaussians on the grid {-4, -2, 0, 2, 4}^2, standard deviation 0.05",
             _rows(
@@ -128,7 +130,7 @@ PROTOCOLS: Menu[Protocol] = Menu(
                 ("PacGAN2", "PacGAN paper", 2, 23.8, None, 0.913, None),
                 ("PacGAN4", "PacGAN paper", 4, 24.8, None, 0.936, None),
             ),
-            "pacgan_grid",
+            reduced_lr=1e-3,
         ),
         "stacked_digits": _stacked_digits(),
     },
