@@ -203,6 +203,7 @@ def test_an_interrupted_command_goes_on_bit_for_bit(tiny, tmp_path, monkeypatch,
     assert not path.exists()
     assert command.main([*arguments, str(path)]) == 0
     assert calls == [0, 10, 20, 20], "it goes on from step 20"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["parts.json", "whole.json"], "no save is left"
     parts, whole = (json.loads((tmp_path / name).read_text())["runs"] for name in ("parts.json", "whole.json"))
     assert parts[0]["scores"] == whole[0]["scores"]
 

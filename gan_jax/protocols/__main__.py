@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 from ..errors import check_count
 from . import records, runs
 from .menu import PROTOCOLS
-from .protocol import duration
+from .protocol import duration, per_second
 from .settings import Settings
 
 
@@ -69,7 +69,7 @@ def _measure(settings: Settings, packings: list[int], path: Path, header: record
         cost = runs.cost(settings, packing, command)
         records.add(path, header, cost=cost)
         takes = duration(settings.steps / cost.steps_a_second)
-        print(f"packing {packing}: {cost.steps_a_second:.3g} steps a second, {takes} a seed ({cost.device})")
+        print(f"packing {packing}: {per_second(cost.steps_a_second)}, {takes} a seed ({cost.device})")
     return 0
 
 

@@ -1,5 +1,6 @@
 """A published experiment and its reduced form come in; the two side by side, line by line, go out."""
 
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -82,8 +83,8 @@ class Protocol:
         rates += [cost.steps_a_second for cost in results.costs if cost.packing == packing]
         if not rates:
             return "not measured"
-        rate = sum(rates) / len(rates)
-        return f"{duration(self.settings(form).steps / rate)} at {rate:.3g} steps a second"
+        rate = statistics.median(rates)
+        return f"{duration(self.settings(form).steps / rate)} at {per_second(rate)}"
 
     def _published(self, packing: int) -> str:
         rows = [row for row in self.published if row.packing == packing]
@@ -106,6 +107,15 @@ def _beside(reduced: str, original: str | None) -> str:
 
 def _told(scores: Mapping[str, tuple[float | int, float | int | None]]) -> str:
     return "; ".join(f"{name} {with_spread(*score)}" for name, score in scores.items()) or "not measured"
+
+
+def per_second(rate: float | int) -> str:
+    """Write a rate.
+
+    >>> per_second(1100.4), per_second(2.81)
+    ('1,100 steps a second', '2.8 steps a second')
+    """
+    return f"{rate:,.0f} steps a second" if rate >= 10 else f"{rate:.2g} steps a second"
 
 
 def duration(seconds: float | int) -> str:

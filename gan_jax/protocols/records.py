@@ -121,7 +121,7 @@ class Results:
     def _caption(self) -> tuple[str, ...]:
         made = {(run.command, run.date, run.device, run.versions.get("jax")) for run in self.runs}
         lines = [f"{command}  ({date}, {device}, jax {jax})" for command, date, device, jax in sorted(made)]
-        seeds = "± is the standard deviation over seeds; quality as in the papers." if self.runs else ""
+        seeds = "± is the standard deviation over seeds, in the rows measured here." if self.runs else ""
         return tuple(filter(None, [seeds, *lines]))
 
     def __repr__(self) -> str:

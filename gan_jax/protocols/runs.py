@@ -98,6 +98,8 @@ def one(settings: Settings, packing: int, seed: int, command: str, *, folder: st
     except Diverged as error:
         diverged_at = error.step
     shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):  # the folder of all saves, once it is empty
+        Path(folder).parent.rmdir()
     versions = {name: version(name) for name in LIBRARIES}
     return Run(packing, seed, scores, diverged_at, round(rate, 2), device(), versions, today(), command)
 
