@@ -981,8 +981,8 @@ QUIZ = (
     ),
     Question(
         "adam_at_rest",
-        "Alternating Adam on f = xy, h = 0.3: the spectral radius at rest is 9e12, and in the run a step lengthens the "
-        "distance by half a per cent. Why?",
+        "Alternating Adam on f = xy with h = 0.3: the spectral radius at rest is 9e12. In the run, a step lengthens "
+        "the distance by about a per cent. Why?",
         (
             Choice("The eigenvalues are wrong.", "they are right for where they were computed: where gradients are "
                    "smaller than epsilon = 1e-8."),
@@ -996,8 +996,8 @@ QUIZ = (
         "calm_losses",
         "With R1 both losses of the ring GAN lie still, near 1.386 and 0.693. What follows for its samples?",
         (
-            Choice("They are good: the game is at its equilibrium.", "a D that is held flat says 1/2 to anything. Look "
-                   "at the scores: calm runs lay well above the perfect generator's distance."),
+            Choice("They are good: the game is at its equilibrium.", "a D that is held flat says 1/2 to anything. With "
+                   "a weight of 30 the losses were calmest, and the samples the worst of their table."),
             Choice("They have stopped swinging. How good they are, a score has to tell.",
                    "stability and quality are two things; a heavy penalty buys one with the other.", right=True),
             Choice("G has collapsed: a calm loss means that nothing is learnt.",
