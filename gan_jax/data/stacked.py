@@ -77,7 +77,7 @@ def stacked(source: Dataset, *, flat: bool = True) -> Stacked:
     Source: Metz et al. 2017, "Unrolled Generative Adversarial Networks", section 3.3.1.
 
     >>> from gan_jax.data import dataset
-    >>> grey = dataset(np.zeros((20, 4, 5), np.uint8), np.arange(20) % 10, name="black")
+    >>> grey = dataset(jnp.zeros((20, 4, 5), jnp.uint8), jnp.arange(20) % 10, name="black")
     >>> stacked(grey, flat=False).shape, stacked(grey).name
     ((4, 5, 3), 'stacked black')
     """
