@@ -200,7 +200,9 @@ def test_an_interrupted_command_goes_on_bit_for_bit(tiny, tmp_path, monkeypatch,
     path = tmp_path / "parts.json"
     assert command.main([*arguments, str(path)]) == 130
     assert "the same command goes on" in capsys.readouterr().out
-    assert not path.exists()
+    assert protocols.read(path).runs == ()
+    with pytest.raises(ValueError, match="steps: '30' there, '40' here"):
+        command.main([*arguments, str(path), "--steps", "40"])
     assert command.main([*arguments, str(path)]) == 0
     assert calls == [0, 10, 20, 20], "it goes on from step 20"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["parts.json", "whole.json"], "no save is left"

@@ -77,10 +77,11 @@ def _run(settings: Settings, wanted: list, path: Path, header: records.Results, 
     held = {(run.packing, run.seed) for run in records.like(path, header).runs}
     missing = [pair for pair in wanted if pair not in held]
     header = replace(header, perfect=runs.perfect(settings)) if missing else header
+    records.write(path, records.like(path, header))  # from now on saves of other settings are refused too
     with tqdm(total=settings.steps * len(missing), unit="step", smoothing=0.05) as bar:
         for packing, seed in missing:
             bar.set_description(f"packing {packing}, seed {seed}")
-            folder = path.with_suffix("") / f"packing_{packing}_seed_{seed}_of_{settings.steps}"
+            folder = path.with_suffix("") / f"packing_{packing}_seed_{seed}"
             try:
                 run = runs.one(settings, packing, seed, command, folder=folder, progress=bar.update)
             except KeyboardInterrupt:

@@ -56,8 +56,7 @@ def reach(
         with contextlib.suppress(FileNotFoundError):  # no folder yet, or none of its saves is whole
             state = checkpoints.load(folder, state)
     progress(int(state.step))
-    saved_step, saved_at = int(state.step), time.perf_counter()
-    rates = []
+    saved_at, rates = time.perf_counter(), []
     try:
         while (left := settings.steps - int(state.step)) > 0:
             begun = time.perf_counter()
@@ -67,10 +66,11 @@ def reach(
             progress(steps)
             if folder is not None and time.perf_counter() - saved_at > save_every:
                 checkpoints.save(folder, state)
-                saved_step, saved_at = int(state.step), time.perf_counter()
+                saved_at = time.perf_counter()
     except KeyboardInterrupt:
-        if folder is not None and int(state.step) > saved_step:
-            checkpoints.save(folder, state)
+        if folder is not None:
+            with contextlib.suppress(ValueError):  # this step is saved already
+                checkpoints.save(folder, state)
         raise
     return state, float(np.median(rates)) if rates else 0.0
 
