@@ -12,6 +12,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -210,3 +211,101 @@ class Bare:
 
     def press(self, name):
         self.page.get_by_role("button", name=name).click()
+
+
+class ExplorerPage(Bare):
+    """An explorer in a bare page, with hands: keys, a mouse, and eyes for numbers, sliders, grips and pictures."""
+
+    state = ("setup", "picture")
+
+    def answer(self, request=None, **values):
+        """Send the scene of some values, as the kernel would."""
+        self.widget._move(values, request)
+        self.sync(picture=self.widget.picture)
+
+    def asked(self):
+        return [message for message in self.sent if message["type"] != "hello"]
+
+    def slider(self, name):
+        return self.page.locator(f".gan-explorer-control[data-name='{name}'] input")
+
+    def value(self, name):
+        return float(self.page.locator(f".gan-explorer-control[data-name='{name}']").get_attribute("data-value"))
+
+    def number(self, name):
+        return float(self.page.locator(f".gan-explorer-number[data-name='{name}']").get_attribute("data-value"))
+
+    def wait_number(self, name, value):
+        node = f"document.querySelector(\".gan-explorer-number[data-name='{name}']\")"
+        self.wait(f"Math.abs({node}.dataset.value - {value}) < 1e-6")
+
+    def wait_serial(self, serial):
+        self.wait(f"document.querySelector('.gan-explorer').dataset.serial === '{serial}'")
+
+    def picture(self, index=0):
+        return self.page.locator("canvas").nth(index).evaluate("node => node.toDataURL()")
+
+    def move(self, name, place):
+        """Move a slider to a notch at once, as a hand does."""
+        self.slider(name).evaluate(
+            "(node, place) => { node.value = place; node.dispatchEvent(new Event('input', { bubbles: true })); }", place
+        )
+
+    @property
+    def root(self):
+        return self.page.locator(".gan-explorer")
+
+    @property
+    def status(self):
+        return self.page.locator(".gan-explorer-status").inner_text()
+
+    def expect(self, name, value):
+        """Wait until a number on the page is this one."""
+        self.page.wait_for_function(
+            "([name, value]) => Math.abs(document.querySelector(`.gan-explorer-number[data-name='${name}']`)"
+            ".dataset.value - value) <= 1e-6 * (1 + Math.abs(value))",
+            arg=[name, value],
+            timeout=20_000,
+        )
+
+    def wait_answered(self):
+        self.wait("document.querySelector('.gan-explorer').dataset.waiting === 'false'")
+
+    def press_at(self, name, *keys):
+        """Press keys on a slider."""
+        self.slider(name).focus()
+        for key in keys:
+            self.page.keyboard.press(key)
+        self.wait_answered()
+
+    def pictures(self):
+        """What each panel shows, as text that differs when the picture does."""
+        return self.page.evaluate("[...document.querySelectorAll('.gan-explorer canvas')].map((c) => c.toDataURL())")
+
+    def grip(self, name):
+        """Middle of a grip, in pixels of the page."""
+        box = self.page.locator(f".gan-explorer-grip[data-control='{name}']").bounding_box()
+        return np.array([box["x"] + box["width"] / 2, box["y"] + box["height"] / 2])
+
+    def drag(self, name, right, down=0.0):
+        x, y = self.grip(name)
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + right, y + down, steps=6)
+        self.page.mouse.up()
+        self.wait_answered()  # other grips may follow
+
+    def is_drawn(self, colour, place):
+        """Whether the first panel has this colour, (red, green, blue), within 3 pixels of a place on the page."""
+        return self.page.evaluate(
+            """([colour, [x, y]]) => {
+              const canvas = document.querySelector(".gan-explorer canvas");
+              const box = canvas.getBoundingClientRect(), k = canvas.width / box.width;
+              const [left, top] = [Math.round((x - box.left - 3) * k), Math.round((y - box.top - 3) * k)];
+              const { data } = canvas.getContext("2d").getImageData(left, top, 7 * k, 7 * k);
+              const hit = (i) => colour.every((c, j) => Math.abs(data[i + j] - c) < 24);
+              for (let i = 0; i < data.length; i += 4) if (hit(i)) return true;
+              return false;
+            }""",
+            [colour, [*map(float, place)]],
+        )

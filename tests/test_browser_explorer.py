@@ -4,9 +4,9 @@ import itertools
 import math
 import re
 
-import browsing
 import numpy as np
 import pytest
+from browsing import ExplorerPage, browser  # noqa: F401  (a fixture)
 from test_explorer import INDICES
 
 from gan_jax import explorer
@@ -25,7 +25,6 @@ from gan_jax.explorer import (
     Slider,
 )
 
-browser = browsing.browser
 X = np.linspace(-4.0, 4.0, 161)
 TURN = np.linspace(0.0, 6.0, 31)
 EVIL = "<img src=x onerror=document.title='broken'>"
@@ -69,58 +68,13 @@ CONTROLS = [
 ]
 
 
-class Bare(browsing.Bare):
-    state = ("setup", "picture")
-
-    def answer(self, request=None, **values):
-        """Send the scene of some values, as the kernel would."""
-        self.widget._move(values, request)
-        self.sync(picture=self.widget.picture)
-
-    def asked(self):
-        return [message for message in self.sent if message["type"] != "hello"]
-
-    def slider(self, name):
-        return self.page.locator(f".gan-explorer-control[data-name='{name}'] input")
-
-    def value(self, name):
-        return float(self.page.locator(f".gan-explorer-control[data-name='{name}']").get_attribute("data-value"))
-
-    def number(self, name):
-        return float(self.page.locator(f".gan-explorer-number[data-name='{name}']").get_attribute("data-value"))
-
-    def wait_number(self, name, value):
-        node = f"document.querySelector(\".gan-explorer-number[data-name='{name}']\")"
-        self.wait(f"Math.abs({node}.dataset.value - {value}) < 1e-6")
-
-    def wait_serial(self, serial):
-        self.wait(f"document.querySelector('.gan-explorer').dataset.serial === '{serial}'")
-
-    def picture(self, index=0):
-        return self.page.locator("canvas").nth(index).evaluate("node => node.toDataURL()")
-
-    def move(self, name, place):
-        """Move a slider to a notch at once, as a hand does."""
-        self.slider(name).evaluate(
-            "(node, place) => { node.value = place; node.dispatchEvent(new Event('input', { bubbles: true })); }", place
-        )
-
-    @property
-    def root(self):
-        return self.page.locator(".gan-explorer")
-
-    @property
-    def status(self):
-        return self.page.locator(".gan-explorer-status").inner_text()
-
-
 @pytest.fixture
-def bare(browser):
+def bare(browser):  # noqa: F811
     made = []
 
     def make(widget=None, **context):
         page = browser.new_context(**context).new_page()
-        made.append(Bare(page, widget or explorer.open(answer, CONTROLS, title="A pair")))
+        made.append(ExplorerPage(page, widget or explorer.open(answer, CONTROLS, title="A pair")))
         return made[-1]
 
     yield make

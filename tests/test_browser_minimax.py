@@ -2,68 +2,13 @@
 
 import math
 
-import browsing
 import pytest
-from browsing import browser  # noqa: F401  (a fixture)
+from browsing import ExplorerPage, browser  # noqa: F401  (a fixture)
 
 from gan_jax import explorer, theory
 from gan_jax.explorer.minimax import REAL, Heaps, _trained
 
 GREEN = [0x00, 0x79, 0x5A]
-
-
-class Bare(browsing.Bare):
-    state = ("setup", "picture")
-
-    def expect(self, name, value):
-        """Wait until a number on the page is this one."""
-        self.page.wait_for_function(
-            "([name, value]) => Math.abs(document.querySelector(`.gan-explorer-number[data-name='${name}']`)"
-            ".dataset.value - value) <= 1e-6 * (1 + Math.abs(value))",
-            arg=[name, value],
-            timeout=10_000,
-        )
-
-    def control(self, name):
-        """Value of a control, as the page shows it."""
-        return float(self.page.locator(f".gan-explorer-control[data-name='{name}']").get_attribute("data-value"))
-
-    def press_at(self, name, *keys):
-        """Press keys on a slider."""
-        self.page.locator(f".gan-explorer-control[data-name='{name}'] input").focus()
-        for key in keys:
-            self.page.keyboard.press(key)
-
-    def pictures(self):
-        return self.page.evaluate("[...document.querySelectorAll('.gan-explorer canvas')].map((c) => c.toDataURL())")
-
-    def grip(self, name):
-        """Middle of a grip, in pixels of the page."""
-        box = self.page.locator(f".gan-explorer-grip[data-control='{name}']").bounding_box()
-        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-    def drag(self, name, right):
-        x, y = self.grip(name)
-        self.page.mouse.move(x, y)
-        self.page.mouse.down()
-        self.page.mouse.move(x + right, y, steps=6)
-        self.page.mouse.up()
-        self.wait("document.querySelector('.gan-explorer').dataset.waiting === 'false'")  # the other grips follow
-
-    def is_green(self, x, y):
-        """Whether the curve of D* passes within 3 pixels of a place on the page."""
-        return self.page.evaluate(
-            """([x, y, green]) => {
-              const canvas = document.querySelector(".gan-explorer canvas");
-              const box = canvas.getBoundingClientRect(), k = canvas.width / box.width;
-              const [left, top] = [Math.round((x - box.left - 3) * k), Math.round((y - box.top - 3) * k)];
-              const { data } = canvas.getContext("2d").getImageData(left, top, 7 * k, 7 * k);
-              const hit = (i) => green.every((c, j) => Math.abs(data[i + j] - c) < 24);
-              for (let i = 0; i < data.length; i += 4) if (hit(i)) return true;
-              return false;
-            }""",
-            [x, y, GREEN],
-        )
 
 
 @pytest.fixture
@@ -72,7 +17,7 @@ def show(browser):  # noqa: F811
 
     def start(view):
         page = browser.new_context(viewport={"width": 1100, "height": 800}, color_scheme="light").new_page()
-        shown.append(Bare(page, view).wire().start())
+        shown.append(ExplorerPage(page, view).wire().start())
         return shown[-1]
 
     yield start
@@ -104,7 +49,7 @@ def half_way(page):
     summit = 1 / math.sqrt(2 * math.pi)
     a_unit_up = (side - top) / (summit * (1 - math.exp(-0.5)))  # pixels a unit of density
     bottom = top + summit * a_unit_up
-    return x - page.control("mean_1") / 2 * (flank - x), bottom - 0.5 / 1.05 * 0.5 * a_unit_up
+    return x - page.value("mean_1") / 2 * (flank - x), bottom - 0.5 / 1.05 * 0.5 * a_unit_up
 
 
 @pytest.mark.browser
@@ -113,7 +58,7 @@ def test_slider_and_grips_change_numbers_and_picture_to_what_theory_gives(show):
     for name, value in numbers(1.0, 1.0).items():
         page.expect(name, value)
     before, place = page.pictures(), half_way(page)
-    assert page.is_green(*place)
+    assert page.is_drawn(GREEN, place)
 
     page.press_at("mean_1", *["ArrowRight"] * 30)
     for name, value in numbers(2.5, 1.0).items():
@@ -121,17 +66,17 @@ def test_slider_and_grips_change_numbers_and_picture_to_what_theory_gives(show):
     page.expect("W1", 2.5)
     moved = page.pictures()
     assert moved != before
-    assert page.is_green(*half_way(page))
-    assert not page.is_green(*place)  # D* has gone on with p_g
+    assert page.is_drawn(GREEN, half_way(page))
+    assert not page.is_drawn(GREEN, place)  # D* has gone on with p_g
 
     unit = page.grip("width_1")[0] - page.grip("mean_1")[0]
     page.drag("mean_1", -5 * unit)
     page.wait("document.querySelector(\"[data-name='mean_1']\").dataset.value < 0")
-    mean = page.control("mean_1")
+    mean = page.value("mean_1")
     assert mean == pytest.approx(-2.5, abs=0.06)
     page.drag("width_1", 0.8 * unit)
     page.wait("document.querySelector(\"[data-name='width_1']\").dataset.value > 1.5")
-    width = page.control("width_1")
+    width = page.value("width_1")
     assert width == pytest.approx(1.8, abs=0.06)
     for name, value in numbers(mean, width).items():
         page.expect(name, value)

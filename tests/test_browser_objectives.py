@@ -1,11 +1,10 @@
 """The loss explorer in a real browser: a menu, a slider and Play change numbers and picture to what theory gives."""
 
-import browsing
 import jax
 import jax.numpy as jnp
 import pytest
 import scipy.integrate
-from browsing import browser  # noqa: F401  (a fixture)
+from browsing import ExplorerPage, browser  # noqa: F401  (a fixture)
 from scipy.special import expit
 
 from gan_jax import explorer, losses
@@ -13,9 +12,7 @@ from gan_jax.explorer.objectives import TIME
 from gan_jax.explorer.scene import shown
 
 
-class Bare(browsing.Bare):
-    state = ("setup", "picture")
-
+class Objectives(ExplorerPage):
     def number(self, name):
         return self.page.locator(f".gan-explorer-number[data-name='{name}'] .gan-explorer-figure").inner_text()
 
@@ -27,10 +24,6 @@ class Bare(browsing.Bare):
             arg=[name, shown(value)],
             timeout=10_000,
         )
-
-    def pictures(self):
-        """What each panel shows, as text that differs when the picture does."""
-        return self.page.evaluate("[...document.querySelectorAll('.gan-explorer canvas')].map((c) => c.toDataURL())")
 
     def dot(self):
         """How far from the left, in pixels, the disc in the accent colour is in the last panel."""
@@ -49,7 +42,7 @@ class Bare(browsing.Bare):
 @pytest.fixture
 def page(browser):  # noqa: F811
     page = browser.new_context(viewport={"width": 1100, "height": 700}, device_scale_factor=2).new_page()
-    bare = Bare(page, explorer.objectives("minimax", output=-9.9)).wire().start()
+    bare = Objectives(page, explorer.objectives("minimax", output=-9.9)).wire().start()
     yield bare
     assert bare.errors == []
     page.context.close()

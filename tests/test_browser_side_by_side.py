@@ -1,10 +1,11 @@
 """A slider that plays, scenes that come in parts, and GANs side by side, in a real browser."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
-from browsing import browser  # noqa: F401  (a fixture)
-from test_browser_explorer import Bare as ExplorerBare
+from browsing import ExplorerPage, browser  # noqa: F401  (a fixture)
 from test_browser_explorer import colours
 
 from gan_jax import data, explorer, nets
@@ -36,7 +37,7 @@ class Film:
 CONTROLS = [Slider("step", "training step", 0, LAST, 0, whole=True, play=True), Slider("lr", "learning rate", 0, 1, 0)]
 
 
-class Bare(ExplorerBare):
+class Stage(ExplorerPage):
     @property
     def film(self):
         return self.widget._respond
@@ -65,7 +66,7 @@ def bare(browser):  # noqa: F811
 
     def make(widget=None, **context):
         page = browser.new_context(**{"viewport": {"width": 900, "height": 700}, **context}).new_page()
-        made.append(Bare(page, widget or explorer.open(Film(), CONTROLS)))
+        made.append(Stage(page, widget or explorer.open(Film(), CONTROLS)))
         return made[-1]
 
     yield make
@@ -114,7 +115,9 @@ def test_play_waits_for_each_answer(bare):
 
 @pytest.mark.parametrize("how", ["the slider", "another slider", "reset", "python"])
 def test_any_move_stops_the_play(bare, how):
-    page = bare().wire().start()
+    long = 1000  # steps: it must not be over before the move
+    film = [replace(CONTROLS[0], high=long, notches=long + 1), CONTROLS[1]]
+    page = bare(explorer.open(Film(), film)).wire().start()
     page.click("Play: training step")
     page.wait("sent.length > 3")
     if how == "the slider":
@@ -131,7 +134,7 @@ def test_any_move_stops_the_play(bare, how):
     page.page.wait_for_timeout(200)
     assert len(page.sent) == stopped
     assert page.value("step") == page.widget.values["step"]
-    assert page.value("step") < LAST
+    assert page.value("step") < long
     assert page.page.get_by_role("button", name="Play: training step").is_visible()
 
 
