@@ -1,24 +1,27 @@
-"""A training state and a folder come in; files that a later run goes on from, bit for bit, go out.
+"""A training state, or a sweep of them, and a folder come in; files that a later run goes on from, bit for bit, go out.
 
 Orbax writes them: arrays and names only, no pickle, each save whole or not there at all.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
 
-from .train import State
+from .train import State, Sweep
+
+Saved = TypeVar("Saved", State, Sweep)
 
 
-def save(folder: str | Path, state: State, *, keep: int = 2) -> Path:
+def save(folder: str | Path, state: State | Sweep, *, keep: int = 2) -> Path:
     """Write the state as it stands into `folder`, under the number of its step.
 
     Args:
         folder: where to; made when it is not there.
-        state: what `train` returned.
+        state: what `train` returned; of a `Sweep`, all of its states and its history.
         keep: how many of the last saves stay; an interrupted save leaves them as they are.
 
     Returns:
@@ -28,28 +31,33 @@ def save(folder: str | Path, state: State, *, keep: int = 2) -> Path:
         ValueError: the folder already holds a save of this step.
     """
     path = Path(folder).absolute()
-    step = int(state.step)
+    if isinstance(state, Sweep):
+        step, arrays = state.steps, _sweep_arrays(state)
+    else:
+        step, arrays = int(state.step), named_arrays(state)
     with _manager(path, keep) as manager:
         if step in manager.all_steps():
             raise ValueError(f"{path} already holds step {step}; train on, or choose another folder")
-        manager.save(step, args=_orbax().args.StandardSave(named_arrays(state)))
+        manager.save(step, args=_orbax().args.StandardSave(arrays))
     return path / str(step)
 
 
-def load(folder: str | Path, like: State, *, step: int | None = None) -> State:
+def load(folder: str | Path, like: Saved, *, step: int | None = None) -> Saved:
     """Read a state back, to go on from or to sample.
 
     Args:
         folder: what `save` was given.
         like: a state of the same GAN, such as `train.init` returns; it gives the structure, its numbers do not matter.
+            For a sweep, the same sweep over one step.
         step: which save; the last one when left out.
 
     Returns:
-        The `State` that was saved; training it further equals never having stopped.
+        The `State` or `Sweep` that was saved; training it further equals never having stopped.
 
     Raises:
         FileNotFoundError: there is no such save.
-        ValueError: the save is of another GAN; the message names the first arrays that differ.
+        ValueError: the save is of another GAN, or of a sweep over other dials or keys; the message names the first
+            arrays that differ.
 
     >>> import tempfile
     >>> from gan_jax import data, nets, train
@@ -69,7 +77,8 @@ def load(folder: str | Path, like: State, *, step: int | None = None) -> State:
         if wanted not in held:
             raise FileNotFoundError(f"{path} holds no save of step {wanted}; it holds {held or 'none'}")
         saved = manager.restore(wanted, args=_orbax().args.StandardRestore())
-    return restore(saved, like, f"the save in {path}")
+    origin = f"the save in {path}"
+    return _restore_sweep(saved, like, origin) if isinstance(like, Sweep) else restore(saved, like, origin)
 
 
 def named_arrays(state: State) -> dict[str, np.ndarray]:
@@ -111,6 +120,29 @@ def restore(saved: Mapping[str, Any], like: State, origin: str = "this save") ->
         for name, leaf in zip(expected, leaves, strict=True)
     ]
     return jax.tree.unflatten(structure, arrays)
+
+
+def _sweep_arrays(sweep: Sweep) -> dict[str, np.ndarray]:
+    labels = {name: coordinate.values for name, coordinate in sweep.history.coords.items()}
+    labels |= {"keys": np.asarray(jax.random.key_data(sweep.keys)), "every": np.asarray(sweep.every)}
+    curves = {f"curve.{name}": variable.values for name, variable in sweep.history.data_vars.items()}
+    return named_arrays(sweep.states) | {f"label.{name}": values for name, values in labels.items()} | curves
+
+
+def _restore_sweep(saved: Mapping[str, Any], like: Sweep, origin: str) -> Sweep:
+    import xarray
+
+    expected = _sweep_arrays(like)
+    for name in sorted(name for name in saved.keys() | expected.keys() if name.startswith("label.")):
+        if name != "label.step" and not np.array_equal(saved.get(name, ()), expected.get(name, ())):
+            raise ValueError(
+                f"{origin} is of another sweep: its {name.removeprefix('label.')} differ; "
+                "build `like` with the dials, keys and every= that it was made with"
+            )
+    curves = {name: (curve.dims, saved[f"curve.{name}"]) for name, curve in like.history.data_vars.items()}
+    labels = dict(like.history.drop_vars("step").coords) | {"step": saved["label.step"]}
+    states = {name: array for name, array in saved.items() if not name.startswith(("label.", "curve."))}
+    return replace(like, states=restore(states, like.states, origin), history=xarray.Dataset(curves, labels))
 
 
 def _is_key(leaf: Any) -> bool:

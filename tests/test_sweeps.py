@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax import data, losses, metrics, nets, train
+from gan_jax import checkpoints, data, losses, metrics, nets, train
 from gan_jax.errors import Interrupted
 from gan_jax.train import Gan, Hyperparams, blocks
 
@@ -174,6 +174,22 @@ def test_60_steps_are_20_and_40_bit_for_bit(whole):
     assert first.steps == 20
     assert equal(swept(40, start=first), whole)
     assert first.steps == 20  # it is left as it was
+
+
+def test_a_sweep_is_saved_and_goes_on_bit_for_bit(whole, tmp_path):
+    first = swept(20)
+    checkpoints.save(tmp_path, first)
+    loaded = checkpoints.load(tmp_path, swept(1))
+    assert equal(loaded, first)
+    assert equal(swept(40, start=loaded), whole)
+    for other, message in [
+        (swept(1, hypers=GRID | {"beta1": [0.0, 0.5, 0.8]}), "another sweep: its beta1 differ"),
+        (swept(1, every=2), "its every differ"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            checkpoints.load(tmp_path, other)
+    with pytest.raises(ValueError, match="of another GAN"):
+        checkpoints.load(tmp_path, first.pick(0, 0, 0))
 
 
 def test_an_interrupted_sweep_keeps_what_is_done_and_goes_on_bit_for_bit(whole, monkeypatch):
