@@ -48,7 +48,11 @@ def check_update_matrices(matrices):
             (in_turn, "This is the alternating one. The order is: simultaneous, then alternating."),
             (h * field, "This is the change of a step; the step itself keeps where it was: add the identity."),
             (field, "This is the Jacobian J of the field. A step of size h goes from w to w + h J w."),
-            (eye + h * field.T, "Both signs are turned. x goes down in xy, so by -h y; y goes up, by +h x."),
+            (
+                eye + h * field.T,
+                "Both signs are turned, or rows and columns are swapped. x goes down in xy: "
+                "x - h y. y goes up: y + h x.",
+            ),
             (eye - h * np.abs(field), "Here both descend xy. y maximises: it adds h x."),
             (eye + h * np.abs(field), "Here both climb xy. x minimises: it subtracts h y."),
             (eye + field, "The step size h is missing."),
@@ -989,7 +993,7 @@ QUIZ = (
             Choice("They speak of gradients below epsilon, and the run never is there.",
                    "farther out a step has about the length h, whatever the gradient: no eigenvalue tells that.",
                    right=True),
-            Choice("Adam is stable; the half per cent is rounding.", "it spirals out in float64, too."),
+            Choice("Adam is stable; the growth is rounding.", "it spirals out in float64, too."),
         ),
     ),
     Question(
