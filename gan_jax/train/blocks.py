@@ -97,7 +97,7 @@ def in_bytes(number: float | int) -> str:
     """Write a number of bytes.
 
     >>> in_bytes(3_210_000)
-    '3.2 MB'
+    '3.21 MB'
     """
     for unit in ("bytes", "kB", "MB"):
         if number < 999.5:
