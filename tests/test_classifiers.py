@@ -129,6 +129,23 @@ def test_a_file_of_weights_that_is_not_the_published_one_is_refused(tmp_path):
     np.savez(path, something=np.zeros(3))
     with pytest.raises(ValueError, match="holds no classifier"):
         classifiers.load(path)
+    middle = len(content) // 2
+    damaged = {
+        "flipped": content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :],
+        "cut off": content[:middle],
+        "begun": content[:3],
+    }
+    for spoilt in damaged.values():
+        path.write_bytes(spoilt)
+        with pytest.raises(ValueError, match=r"digits.npz holds no classifier \(.*write one"):
+            classifiers.load(path)
+    layers = {"weight_0": np.zeros((64, 10)), "bias_0": np.zeros(10), "image_shape_and_pool": np.array([8, 8, 1])}
+    np.savez(path, **layers)
+    assert classifiers.load(path).image_shape == (8, 8)
+    for change in ({"weight_0": np.zeros((65, 10))}, {"bias_0": np.zeros(9)}, {"image_shape_and_pool": [8, 8, 2]}):
+        np.savez(path, **layers | change)
+        with pytest.raises(ValueError, match=r"holds no classifier .*weights of shapes"):
+            classifiers.load(path)
     with pytest.raises(FileNotFoundError, match="install gan_jax anew"):
         classifiers.load(tmp_path / "nowhere.npz")
 
@@ -139,6 +156,15 @@ def test_images_of_another_shape_are_refused_with_the_remedy(as_users_see_it):
             classifiers.digits()(wrong)
     with pytest.raises(ValueError, match="sides are multiples of pool = 3"):
         classifiers.fit(data.digits(), pool=3)
+    with pytest.raises(ValueError, match="pool must be a whole number"):
+        classifiers.fit(data.digits(), pool=0)
+    with pytest.raises(TypeError, match=r"expected a data set such as data.digits"):
+        classifiers.fit(data.ring(8))
+    few = data.dataset(np.zeros((5, 8, 8), np.uint8), np.arange(5) + 6)
+    with pytest.raises(ValueError, match="the labels go from 6 to 10"):
+        classifiers.fit(few)
+    with pytest.raises(ValueError, match="no class of images has 5 images"):
+        classifiers.split(few)
     with pytest.raises(KeyError, match="did you mean 'digits'"):
         classifiers.CLASSIFIERS["digit"]
 

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import io
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,7 +109,7 @@ def load(path: str | Path, *, sha256: str | None = None, name: str = "digits") -
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: its SHA-256 is another, or it holds no classifier.
+        ValueError: its SHA-256 is another, it is damaged, or it holds no classifier.
     """
     try:
         content = Path(path).read_bytes()
@@ -128,9 +129,18 @@ def load(path: str | Path, *, sha256: str | None = None, name: str = "digits") -
                 tuple(jnp.asarray(arrays[f"{what}_{i}"], jnp.float32) for i in range(depth))
                 for what in ("weight", "bias")
             ]
-    except (KeyError, ValueError, OSError, EOFError) as error:
+        _check_layers(layers[0], layers[1], image_shape, pool)
+    except Exception as error:  # a damaged archive makes zipfile, zlib and NumPy raise a dozen kinds
         raise ValueError(f"{path} holds no classifier ({error}); write one with gan_jax.classifiers") from error
     return Classifier(layers[0], layers[1], (image_shape[0], image_shape[1]), pool, name)
+
+
+def _check_layers(weights: tuple[Array, ...], biases: tuple[Array, ...], image_shape: list[int], pool: int) -> None:
+    """Raise unless the layers fit each other, from the images to the ten digits."""
+    height, width = image_shape
+    widths = [height // pool * (width // pool), *map(len, biases)]
+    if widths[-1] != 10 or [weight.shape for weight in weights] != list(itertools.pairwise(widths)):
+        raise ValueError(f"weights of shapes {[weight.shape for weight in weights]} for images of {height} x {width}")
 
 
 @functools.cache

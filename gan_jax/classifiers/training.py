@@ -23,6 +23,9 @@ def split(source: Dataset) -> tuple[Dataset, Dataset]:
 
     No random number takes part, so the split is the same everywhere and for good.
 
+    Raises:
+        ValueError: no class has as many as five images, so that none would be held out.
+
     >>> from gan_jax.data import dataset
     >>> rest, held_out = split(dataset(np.zeros((20, 8, 8), np.uint8), np.arange(20) % 2))
     >>> len(rest), len(held_out)
@@ -33,6 +36,8 @@ def split(source: Dataset) -> tuple[Dataset, Dataset]:
     for digit in np.unique(labels):
         rank[labels == digit] = np.arange(np.sum(labels == digit))
     held_out = rank % EVERY == EVERY - 1
+    if not held_out.any():
+        raise ValueError(f"no class of {source.name} has {EVERY} images, so none would be held out; take more images")
     part = lambda chosen: dataset(  # noqa: E731
         np.asarray(source.images)[chosen], labels[chosen], name=source.name, peak=source.peak, flat=source.flat
     )
@@ -127,7 +132,17 @@ def fit(
 
     Returns:
         A `Classifier`.
+
+    Raises:
+        TypeError: `source` is no data set.
+        ValueError: a count that is none, images of several channels or whose sides `pool` does not divide, or a label
+            that is no digit.
     """
+    if not isinstance(source, Dataset):
+        raise TypeError(f"expected a data set such as data.digits(), got {type(source).__name__}")
+    for wide in hidden:
+        check_count(wide, "each hidden width")
+    check_count(pool, "pool")
     check_count(steps, "steps")
     check_count(batch_size, "batch_size", least=4)
     height, width, channels = source.image_shape
@@ -135,6 +150,9 @@ def fit(
         raise ValueError(
             f"a classifier reads one channel whose sides are multiples of pool = {pool}, got {source.image_shape}"
         )
+    low, high = int(source.labels.min()), int(source.labels.max())
+    if low < 0 or high > 9:
+        raise ValueError(f"a classifier reads the digits 0 to 9; the labels go from {low} to {high}")
     first_key, batch_key = jax.random.split(jax.random.key(seed))
     widths = (height // pool * (width // pool), *hidden, 10)
     he = jax.nn.initializers.he_normal()
