@@ -130,6 +130,18 @@ def check_key(key: object) -> None:
         raise TypeError(f"expected a random key, got {shown} ({type(key).__name__}); make one with jax.random.key(0)")
 
 
+def check_memory(value: object) -> None:
+    """Raise unless `value` is a positive number of bytes; infinity is no limit.
+
+    >>> check_memory("1 GB")
+    Traceback (most recent call last):
+    ...
+    ValueError: memory must be a positive number of bytes, such as 1e9, got '1 GB'
+    """
+    if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__") or not float(value) > 0:  # NaN neither
+        raise ValueError(f"memory must be a positive number of bytes, such as 1e9, got {value!r}")
+
+
 def check_count(value: object, name: str, *, least: int = 1) -> None:
     """Raise unless `value` is a whole number of at least `least`.
 

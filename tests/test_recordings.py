@@ -200,12 +200,19 @@ def test_a_recorder_takes_pieces_of_any_size(small_gan, start):
         ({"every": 0}, ValueError, "every must be a whole number of at least 1, got 0"),
         ({"samples": 0}, ValueError, "samples must be a whole number of at least 1, got 0"),
         ({"n": 0}, ValueError, "n must be a whole number of at least 1, got 0"),
+        ({"memory": np.nan}, ValueError, "memory must be a positive number of bytes, such as 1e9, got nan"),
+        ({"memory": "50 MB"}, ValueError, "memory must be a positive number of bytes, such as 1e9, got '50 MB'"),
+        ({"gan": "small"}, TypeError, r"expected a Gan\(...\), got 'small'"),
+        ({"hyper": {"lr_g": 1e-3}}, TypeError, r"expected Hyperparams\(...\), got"),
+        ({"hyper": Hyperparams(lr_g=np.ones(3))}, ValueError, r"lr_g is of shape \(3,\); train.sweep tries"),
+        ({"target": None}, TypeError, r"expected a target such as data.ring\(8\), got None"),
+        ({"state": None}, TypeError, "expected a State from train.init, got NoneType"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(small_gan, start, change, error, message):
-    settings = {"n": 10, **change}
+def test_settings_that_make_no_sense_are_refused(small_gan, start, change, error, message, as_users_see_it):
+    settings = {"gan": small_gan, "hyper": HYPER, "target": RING, "state": start, "n": 10, **change}
     with pytest.raises(error, match=message):
-        recordings.record(small_gan, HYPER, RING, start, settings.pop("n"), **settings)
+        recordings.record(**settings)
 
 
 # ---- reading one ----
@@ -320,9 +327,13 @@ def test_a_file_cut_off_anywhere_is_refused(tmp_path):
         with pytest.raises(ValueError, match=r"run\.npz is no recording, or was cut off"):
             recordings.load(path)
     middle = len(whole) // 2
-    path.write_bytes(whole[:middle] + bytes(64) + whole[middle + 64 :])
-    with pytest.raises(ValueError, match=r"run\.npz is damaged"):
-        recordings.load(path)
+    version = whole.index(b"PK\x01\x02") + 6  # a byte that says what is needed to unzip; zipfile answers in its own way
+    for place in (slice(middle, middle + 64), slice(version, version + 1)):
+        spoilt = bytearray(whole)
+        spoilt[place] = b"\x99" * (place.stop - place.start)
+        path.write_bytes(spoilt)
+        with pytest.raises(ValueError, match=r"run\.npz is damaged"):
+            recordings.load(path)
 
 
 @pytest.mark.parametrize(

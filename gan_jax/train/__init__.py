@@ -6,7 +6,7 @@ so moving a dial never compiles again and sweeping it is a `vmap`. Randomness is
 
 from .game import init, step
 from .hyperparams import RANGES, Hyperparams, dials
-from .loops import advance, run, steps
+from .loops import advance, check, run, steps
 from .rules import LATENTS, OPTIMIZERS, UPDATES, Gan
 from .states import RISING, History, State, join, judge
 from .sweeps import Sweep, sweep, sweep_plan
@@ -23,6 +23,7 @@ __all__ = [
     "State",
     "Sweep",
     "advance",
+    "check",
     "dials",
     "init",
     "join",

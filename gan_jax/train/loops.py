@@ -21,8 +21,6 @@ def _check_game(gan: Gan, target: Target, state: State | None) -> None:
     """Raise unless the three belong together, before anything is compiled."""
     if not isinstance(target, Target):
         raise TypeError(f"expected a target such as data.ring(8), got {target!r}")
-    if state is not None and not isinstance(state, State):
-        raise TypeError(f"expected a State from train.init, got {type(state).__name__}")
     if state is not None and state.gan != gan:
         changed = [f.name for f in fields(gan) if getattr(gan, f.name) != getattr(state.gan, f.name)]
         shape_changing = {"generator", "discriminator", "latent_dim", "optimizer"} & set(changed)
@@ -31,6 +29,31 @@ def _check_game(gan: Gan, target: Target, state: State | None) -> None:
                 f"this state was made for another GAN: they differ in {', '.join(sorted(shape_changing))}; "
                 "make a new one with train.init"
             )
+
+
+def check(gan: Gan, hyper: Hyperparams, target: Target, state: State) -> Hyperparams:
+    """Raise unless one run can be made of these four, before anything is compiled; return the dials ready for it.
+
+    Args:
+        gan, hyper, target, state: as in `steps`.
+
+    Returns:
+        The dials, as `dials` makes them.
+
+    Raises:
+        TypeError: one of them is something else.
+        ValueError: the state is of another GAN, a dial has no meaning for this loss, or holds several values.
+    """
+    if not isinstance(gan, Gan):
+        raise TypeError(f"expected a Gan(...), got {gan!r}")
+    ready = dials(gan, hyper)
+    several = [f"{name} is of shape {value.shape}" for name, value in vars(ready).items() if value.ndim]
+    if several:
+        raise ValueError(f"one run takes one number a dial, but {', '.join(several)}; train.sweep tries several values")
+    if not isinstance(state, State):
+        raise TypeError(f"expected a State from train.init, got {type(state).__name__}")
+    _check_game(gan, target, state)
+    return ready
 
 
 def _loop(gan: Gan, capacity: int, hyper: Hyperparams, target: Target, state: State, n: Int[Array, ""]):
@@ -67,6 +90,9 @@ def steps(gan: Gan, hyper: Hyperparams, target: Target, state: State, n: int) ->
     Returns:
         The `State` after them, and a `History` of NumPy arrays of shape (n,).
 
+    Raises:
+        TypeError, ValueError: the four do not belong together, as `check` says.
+
     >>> import jax
     >>> from gan_jax import data, nets
     >>> from gan_jax.train import init
@@ -77,8 +103,8 @@ def steps(gan: Gan, hyper: Hyperparams, target: Target, state: State, n: int) ->
     (10, (10,))
     """
     check_count(n, "n")
-    _check_game(gan, target, state)
-    state, history = _loop_compiled(gan, _capacity(n), dials(gan, hyper), target, replace(state, gan=gan), n)
+    ready = check(gan, hyper, target, state)
+    state, history = _loop_compiled(gan, _capacity(n), ready, target, replace(state, gan=gan), n)
     return state, History(*(np.asarray(row)[:n] for row in history))
 
 
@@ -112,8 +138,7 @@ def run(
     check_count(n, "n")
     chunk = min(max(n // 50, 1), 1000) if chunk is None else chunk
     check_count(chunk, "chunk")
-    _check_game(gan, target, state)
-    dials(gan, hyper)
+    check(gan, hyper, target, state)
     return _run(gan, hyper, target, state, n, chunk, progress)
 
 
