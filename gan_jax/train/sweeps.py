@@ -88,8 +88,7 @@ class Sweep:
 
         Args:
             index: its place along each dimension; or
-            labels: values of its coordinates, `lr_g=1e-3, seed=2`. What one run has already singled out may be left
-                out.
+            labels: values of its coordinates, `lr_g=1e-3, seed=2`; as many as single it out.
 
         Returns:
             Its place along each dimension.
@@ -222,7 +221,7 @@ def sweep(
         every: the history holds the steps that this number divides; each takes 20 bytes a run.
         memory: bytes at work at once at most, on each device; 1 GB on a CPU, elsewhere half of what the device has.
             See `sweep_plan`.
-        start: a sweep over the same dials and keys, to go on from by n steps.
+        start: a sweep over the same dials and keys, to go on from by n steps; `checkpoints` saves and loads one.
         progress: show a bar when it takes longer than a second.
 
     Returns:
