@@ -78,12 +78,12 @@ def _stacked_digits() -> Protocol:
     reduced = Settings(
         data.stacked_digits,
         "the embedded digits, three of 8x8 as channels: 1,000 classes",
-        nets.mlp(64, 256, 256, 192, output="tanh", normalisation="batch"),
-        nets.mlp(192, 256, 256, 1, activation="leaky_relu"),
+        nets.mlp(64, 128, 128, 192, output="tanh", normalisation="batch"),
+        nets.mlp(192, 128, 128, 1, activation="leaky_relu"),
         Hyperparams(lr_g=1e-3, lr_d=1e-3, beta1=0.5),
         packs=64,
         update="alternating",
-        steps=5_000,
+        steps=10_000,
         seeds=5,
         samples=26_000,
     )
