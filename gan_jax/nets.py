@@ -117,13 +117,14 @@ def minibatch_stddev(x: Float[Array, "n features"], group: int) -> Float[Array, 
         Shape (n, f + 1); the new feature is one number for all of a group, `mean_j sqrt(var_i(x_ij) + 1e-8)`.
 
     Raises:
-        ValueError: n is no multiple of `group`.
+        ValueError: n is no multiple of `group`, or `group` is no count.
 
     Source: Karras et al. 2018, "Progressive Growing of GANs", section 3.
 
     >>> minibatch_stddev(jnp.array([[0.0], [2.0], [5.0], [5.0]]), 2)[:, 1].round(2).tolist()
     [1.0, 1.0, 0.0, 0.0]
     """
+    check_count(group, "group")
     if len(x) % group:
         raise ValueError(
             f"a minibatch standard deviation over groups of {group} needs a multiple of {group} samples, got {len(x)}; "
@@ -144,13 +145,19 @@ def pack(x: Float[Array, "n ..."], packing: int) -> Float[Array, "packs ..."]:
     Returns:
         Shape (n / packing, ..., packing * c).
 
+    Raises:
+        ValueError: n is no multiple of `packing`, or `packing` is no count.
+
     Source: Lin et al. 2018, "PacGAN", section 2.
 
     >>> pack(jnp.arange(8.0).reshape(4, 2), 2).tolist()
     [[0.0, 1.0, 2.0, 3.0], [4.0, 5.0, 6.0, 7.0]]
     """
+    check_count(packing, "packing")
     if packing == 1:
         return x
+    if len(x) % packing:
+        raise ValueError(f"packs of {packing} need a multiple of {packing} samples, got {len(x)}")
     shape = x.shape[1:]
     packs = jnp.moveaxis(x.reshape(-1, packing, *shape), 1, -2)
     return packs.reshape(-1, *shape[:-1], packing * shape[-1])
@@ -227,13 +234,13 @@ def mlp(
             discriminator's layers 1-Lipschitz.
         initialiser: name in `INITIALISERS`, for the weights; biases begin at 0.
         minibatch_stddev: samples a group in which a discriminator may compare: before the last hidden layer one
-            feature is added, see `minibatch_stddev`. 0 for none.
+            feature is added, see `minibatch_stddev`. 0 for none; 1 has nothing to compare.
 
     Returns:
         A recipe: call it with `nnx.Rngs` to build the module; hand it to `Gan` as it is.
 
     Raises:
-        ValueError: fewer than two widths, or one that is not a positive whole number.
+        ValueError: fewer than two widths, one that is not a positive whole number, or a group of 1.
         UnknownName: a name that is not on its menu.
 
     >>> module = mlp(2, 64, 64, 1)(nnx.Rngs(0))
@@ -248,4 +255,6 @@ def mlp(
         ACTIVATIONS[name]
     NORMALISATIONS[normalisation], INITIALISERS[initialiser]
     check_count(minibatch_stddev, "minibatch_stddev", least=0)
-    return MlpRecipe(tuple(map(int, widths)), activation, output, normalisation, initialiser, minibatch_stddev)
+    if minibatch_stddev == 1:
+        raise ValueError("minibatch_stddev must be 0, for none, or a group of at least 2 samples to compare, got 1")
+    return MlpRecipe(tuple(map(int, widths)), activation, output, normalisation, initialiser, int(minibatch_stddev))

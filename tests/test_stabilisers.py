@@ -111,11 +111,27 @@ def test_no_key_is_used_twice(ring, stabiliser):
         ({"update": "extragradiant"}, "did you mean 'extragradient'"),
         ({"optimizer": "optimistic"}, "did you mean 'optimistic_adam'"),
         ({"discriminator": nets.mlp(2, 8, 1, minibatch_stddev=5)}, "judges 5 samples together"),
+        ({"generator": nets.mlp(2, 8, 2, minibatch_stddev=4)}, "compares 4 samples of a batch.* for discriminators"),
     ],
 )
 def test_rules_that_do_not_fit_say_why(change, message, as_users_see_it):
     with pytest.raises((ValueError, KeyError), match=message):
         replace(PLAIN, **change)
+
+
+def test_counts_may_be_arrays_and_become_whole_numbers():
+    gan = replace(PLAIN, packing=np.int64(2), unrolled_steps=jnp.int32(3), discriminator=nets.mlp(4, 8, 1))
+    assert hash(gan) == hash(replace(gan, packing=2, unrolled_steps=3))
+
+
+def test_a_group_or_a_pack_that_makes_no_sense_is_refused():
+    with pytest.raises(ValueError, match="a group of at least 2 samples to compare, got 1"):
+        nets.mlp(2, 8, 1, minibatch_stddev=1)
+    with pytest.raises(ValueError, match="packs of 2 need a multiple of 2 samples, got 3"):
+        nets.pack(jnp.zeros((3, 2)), 2)
+    for function in (nets.pack, nets.minibatch_stddev):
+        with pytest.raises(ValueError, match="must be a whole number of at least 1, got 0"):
+            function(jnp.zeros((4, 2)), 0)
 
 
 def test_a_discriminator_too_narrow_for_its_packs_is_named_when_the_game_begins(ring):
@@ -186,6 +202,12 @@ def test_logits_of_single_samples_are_those_among_companions(ring, stabiliser):
             state.logits(x)
     else:
         np.testing.assert_array_equal(state.logits(np.asarray(x)), logits)
+    for wrong in (x[0], x[:0], jnp.zeros((5, 3))):
+        with pytest.raises(ValueError, match=r"x must hold samples of 2 numbers each, shape \(n, \*target.shape\)"):
+            state.logits(wrong, real)
+    if others:
+        with pytest.raises(ValueError, match=r"companions must be samples as those in x, \(2,\); theirs is \(3,\)"):
+            state.logits(x, jnp.zeros((20, 3)))
 
 
 # ---- spectral norm ----

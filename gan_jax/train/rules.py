@@ -104,9 +104,14 @@ class Gan:
             if inputs is None:
                 raise ValueError("this generator's recipe does not say how long its latent is; give latent_dim=...")
             object.__setattr__(self, "latent_dim", inputs)
-        for name in ("latent_dim", "batch_size", "d_steps", "packing"):
-            check_count(getattr(self, name), name)
-        check_count(self.unrolled_steps, "unrolled_steps", least=0)
+        for name in ("latent_dim", "batch_size", "d_steps", "packing", "unrolled_steps"):
+            check_count(getattr(self, name), name, least=int(name != "unrolled_steps"))
+            object.__setattr__(self, name, int(getattr(self, name)))  # an array of JAX has no hash
+        if getattr(self.generator, "group", 1) > 1:
+            raise ValueError(
+                f"the generator compares {self.generator.group} samples of a batch, so it could draw none by itself; "  # type: ignore[attr-defined]
+                "leave minibatch_stddev out of its recipe, it is for discriminators"
+            )
         LATENTS[self.latent], OPTIMIZERS[self.optimizer], UPDATES[self.update]
         if self.batch_size % self.judged_together:
             raise ValueError(

@@ -79,10 +79,17 @@ class State:
             Logits, shape (n,).
 
         Raises:
-            ValueError: too few companions.
+            ValueError: too few companions, or samples of another shape than D takes.
         """
         x, others = jnp.asarray(x), self.gan.judged_together - 1
         beside = jnp.zeros((0, *x.shape[1:])) if companions is None else jnp.asarray(companions)[:others]
+        inputs = getattr(self.gan.discriminator, "inputs", None)
+        own, given = inputs and inputs // self.gan.packing, int(np.prod(x.shape[1:]))
+        if x.ndim < 2 or not len(x) or own not in (None, given):
+            numbers = "" if own is None else f" of {own} numbers each"
+            raise ValueError(f"x must hold samples{numbers}, shape (n, *target.shape), got shape {x.shape}")
+        if beside.shape[1:] != x.shape[1:]:
+            raise ValueError(f"companions must be samples as those in x, {x.shape[1:]}; theirs is {beside.shape[1:]}")
         if len(beside) < others:
             raise ValueError(
                 f"this D judges {others + 1} samples together: give at least {others} companions, such as "
