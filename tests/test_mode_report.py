@@ -72,6 +72,16 @@ def test_a_perfect_generator_is_called_balanced_whatever_the_number_of_samples(t
         assert metrics.mode_report(samples[draw * n : (draw + 1) * n], target).verdict == "balanced", (n, draw)
 
 
+def test_a_few_samples_in_one_mode_are_no_collapse_until_chance_puts_them_there_once_in_1000_times():
+    for n in range(1, 7):
+        by_chance = 8 * (0.98889 / 8) ** n  # whichever of the eight modes it is
+        found = metrics.mode_report(np.repeat(np.asarray(RING.means)[:1], n, axis=0), RING)
+        assert (found.verdict == "total collapse") == (by_chance < 0.001), n
+    stacked = data.stacked_digits()
+    for key in jax.random.split(KEY, 4):  # a single triple is all of its class, whatever the generator
+        assert metrics.mode_report(stacked.sample(key, 1), stacked).verdict == "balanced"
+
+
 def test_one_bad_sample_is_no_evidence_and_a_few_are():
     bad = np.full((4, 2), 0.3, np.float32)  # a perfect sample is of low quality once in 90 times
     assert metrics.mode_report(bad[:1], RING).verdict == "balanced"

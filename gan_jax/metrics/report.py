@@ -202,7 +202,7 @@ def _verdict(found: dict[str, Any], n: int, reaching: np.ndarray, hit: np.ndarra
     fullest = int(np.argmax(reaching))
     lighter = hit[fullest] < ONE_MODE * hit.sum()  # a mode that is nearly all of the target may hold nearly all
     by_chance = bdtrc(int(reaching[fullest]) - 1, n, hit[fullest])
-    if lighter and reaching[fullest] >= ONE_MODE * reaching.sum() and by_chance < CHANCE:
+    if lighter and reaching[fullest] >= ONE_MODE * reaching.sum() and by_chance < CHANCE / k:  # it could be any of k
         share = reaching[fullest] / reaching.sum()
         return "total collapse", f"of the samples that reach a mode, mode {name[fullest]} holds {share:.1%}"
     surely = [mode for mode in missing if n * math.log1p(-min(hit[mode], 1 - 1e-15)) < math.log(CHANCE / k)]
