@@ -153,7 +153,10 @@ def _complex_pair(value: Any) -> np.ndarray:
     if isinstance(value, tuple) and len(value) == 2 and np.shape(value[1]) == (2, 2):
         raise Wrong("This is what `eig` returns: eigenvalues and eigenvectors. Take the first, or use `eigvals`.")
     try:
-        pair = np.asarray(value, np.complex128)
+        pair = np.asarray(value)
+        pair = (
+            pair.astype(np.complex128) if pair.dtype.kind in "iufc" else np.array([complex(one + 0) for one in value])
+        )
     except (TypeError, ValueError):
         raise Wrong(f"{what} should be two complex numbers; yours is {str(value)[:40]!r}.") from None
     if pair.shape == (2, 2):
@@ -398,7 +401,10 @@ def check_largest_rate(largest_rate):
          "decaying one. Where a real part is 0 or more, return 0."),
     ]  # fmt: skip
     mistakes += [(np.where(rising, 0.0, values), reason) for values, reason in mistakes[1:]]
-    found = np.array([to_array(largest_rate(jnp.asarray(values, jnp.complex64)), "the rate") for values in SETS])
+    answers = [largest_rate(jnp.asarray(values, jnp.complex64)) for values in SETS]
+    if all(np.shape(answer) == values.shape for answer, values in zip(answers, SETS, strict=True)):
+        raise Wrong("This is a bound for each eigenvalue. All must come home: one number, the least of them.")
+    found = np.array([to_array(answer, "the rate") for answer in answers])
     expect(found, bounds, "the largest rate for seven sets of eigenvalues", mistakes, tolerance=5e-3,
            otherwise="For -1 +- i it is 1; for -2 and -0.5 it is 1, by the eigenvalue farther out.")  # fmt: skip
     return "An eigenvalue λ allows h below -2 Re λ / |λ|^2: the faster a mode turns, the smaller the steps must be."
@@ -453,6 +459,10 @@ def largest_rate(eigenvalues):
             "return 0",
         ),
         Tempting("def largest_rate(eigenvalues):\n    return jnp.min(2 / jnp.abs(eigenvalues))", "2 / |λ|"),
+        Tempting(
+            "def largest_rate(eigenvalues):\n    return -2 * eigenvalues.real / jnp.abs(eigenvalues)**2",
+            "a bound for each eigenvalue",
+        ),
         Tempting(
             "def largest_rate(eigenvalues):\n"
             "    return jnp.maximum(jnp.min(-2 * eigenvalues.real / jnp.abs(eigenvalues)), 0)",
@@ -565,7 +575,7 @@ def _curved(w):
 
 def check_extragradient_step(extragradient_step):
     for name, velocity, w, h in (
-        ("a game with a bent field", _curved, jnp.array([1.2, -0.7]), 0.5),
+        ("a game with a bent field", _curved, jnp.array([1.2, -0.7]), 0.4),
         ("f = xy", _turning, jnp.array([1.0, 0.5]), 0.3),
     ):
         now = np.asarray(velocity(w), np.float64)
