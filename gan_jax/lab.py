@@ -25,6 +25,7 @@ from jaxtyping import Float, UInt8
 from . import data, losses, metrics, nets, theory, train
 from .data.distributions import _draw
 from .errors import Diverged, Menu, check_count, suggestion
+from .explorer.ground import ground
 from .explorer.page import StillWidget, page
 from .train import Gan, Hyperparams
 
@@ -160,18 +161,11 @@ def _latents(gan, key):
 @functools.partial(jax.jit, static_argnames=("together", "packing"))
 def _picture(generator, discriminator, latents, real, window, probability, *, together, packing):
     """D on a grid and G's samples, for any loss; nothing here is static but the networks' structure."""
-    left, right, bottom, top = window
-    middle = (jnp.arange(SIDE) + 0.5) / SIDE
-    x, y = jnp.meshgrid(left + middle * (right - left), top + middle * (bottom - top))
     # a D that judges several samples together sees each point among real ones
     logits = lambda points: train.judge(discriminator, points, real[: together - 1], packing=packing)  # noqa: E731
-    surface, fake = logits(jnp.stack([x.ravel(), y.ravel()], axis=1)), generator(latents)
-    # an unbounded critic has no zero of its own: its middle is half-way between its means over real and fake
-    centre = jnp.where(probability, 0.0, (jnp.mean(logits(real)) + jnp.mean(logits(fake))) / 2)
-    half = jnp.maximum(jnp.max(jnp.abs(surface - centre)), 1e-6)
-    level = jnp.where(probability, jax.nn.sigmoid(surface), 0.5 + 0.5 * (surface - centre) / half)
-    ends = jnp.where(probability, jnp.array([0.0, 1.0]), jnp.stack([centre - half, centre + half]))
-    return jnp.round(255 * jnp.clip(level, 0, 1)).reshape(SIDE, SIDE).astype(jnp.uint8), fake, ends
+    fake, from_the_top = generator(latents), window[jnp.array([0, 1, 3, 2])]
+    level, ends = ground(logits, from_the_top, SIDE, real, fake, probability)
+    return jnp.round(255 * jnp.clip(level, 0, 1)).astype(jnp.uint8), fake, ends
 
 
 @jax.jit
@@ -478,7 +472,7 @@ class Session:
     @property
     def shows_probability(self) -> bool:
         """Whether sigmoid(logit) is D's probability that a sample is real: true of the cross-entropy losses."""
-        return self.gan.loss in (losses.nonsaturating, losses.minimax, losses.f_jensen_shannon)
+        return self.gan.loss in losses.CROSS_ENTROPIES
 
     @property
     def state(self) -> Code:

@@ -144,6 +144,9 @@ LOSSES: Menu[Loss] = Menu(
 )
 """Every loss, by the name under which it stands in this module."""
 
+CROSS_ENTROPIES = (minimax, nonsaturating, f_jensen_shannon)
+"""The losses under which sigmoid(logit) is D's probability that a sample is real; elsewhere a logit is itself."""
+
 Critic = Callable[[Float[Array, "n ..."]], Logits]
 Samples = Float[Array, "n ..."]
 

@@ -274,6 +274,22 @@ def test_frame_shows_every_loss(name, small_gan, ring):
     assert len(plots.frame(state, ring, HISTORY, n=40).axes) == 2
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"discriminator": nets.mlp(4, 8, 1), "packing": 2}, {"discriminator": nets.mlp(2, 8, 8, 1, minibatch_stddev=4)}],
+    ids=["packing", "minibatch stddev"],
+)
+def test_frame_shows_a_place_among_real_samples_to_a_d_that_judges_several_together(change, small_gan, ring):
+    state = train.init(replace(small_gan, **change), Hyperparams(), jax.random.key(0))
+    picture = plots.frame(state, ring, n=8)
+    real = cloud(picture.axes[0], "real")
+    (surface,) = picture.axes[0].images
+    left, right, bottom, top = data.bounds(ring)
+    for (row, column), place in {(0, 0): (left, bottom), (100, 0): (left, top), (50, 100): (right, (bottom + top) / 2)}.items():
+        expected = jax.nn.sigmoid(state.logits(np.array([place], np.float32), np.asarray(real, np.float32)))[0]
+        assert surface.get_array()[row, column] == pytest.approx(float(expected), abs=1e-5)
+
+
 def test_frame_shows_one_dimension(small_gan):
     gan = Gan(nets.mlp(1, 8, 1), nets.mlp(1, 8, 1), batch_size=16)
     target = data.mixture([-2.0, 2.0], 0.5)

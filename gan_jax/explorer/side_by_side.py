@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 from tqdm.auto import tqdm
@@ -21,6 +20,7 @@ from ..data import Mixture, Target
 from ..errors import Diverged, check_count, check_key
 from ..recordings import Frame, Recorder, Recording
 from ..train import Gan, Hyperparams, State
+from .ground import ground
 from .scene import Dots, Mark, Number, Panel, Scene, Slider, Surface
 from .widget import Explorer
 
@@ -139,16 +139,7 @@ def _surface(
     probability: Any,
 ) -> Float[Array, "side side"]:
     """D's answer on a grid, for any loss; a D that judges several together sees each place among real samples."""
-    left, right, bottom, top = window
-    middle = (jnp.arange(SIDE) + 0.5) / SIDE
-    x, y = jnp.meshgrid(left + middle * (right - left), bottom + middle * (top - bottom))
-    logits = functools.partial(state.logits, companions=real)
-    surface = logits(jnp.stack([x.ravel(), y.ravel()], axis=1))
-    # an unbounded critic has no zero of its own: its middle is half-way between its means over real and fake
-    centre = jnp.where(probability, 0.0, (jnp.mean(logits(real)) + jnp.mean(logits(fake))) / 2)
-    reach = jnp.maximum(jnp.max(jnp.abs(surface - centre)), 1e-6)
-    level = jnp.where(probability, jax.nn.sigmoid(surface), 0.5 + 0.5 * (surface - centre) / reach)
-    return level.reshape(SIDE, SIDE)
+    return ground(functools.partial(state.logits, companions=real), window, SIDE, real, fake, probability).level
 
 
 class View:
@@ -189,7 +180,7 @@ class View:
         frame: Frame = recorder.at(step)
         state = frame.state(recorder.state)
         fake = state.sample(self.latent_key, SCORED)
-        probability = recorder.gan.loss in (losses.nonsaturating, losses.minimax, losses.f_jensen_shannon)
+        probability = recorder.gan.loss in losses.CROSS_ENTROPIES
         surface = _surface(state, self.real, fake[:SHOWN], np.asarray(self.window, np.float32), probability)
         return Look(frame.step, np.asarray(fake), np.asarray(surface))
 

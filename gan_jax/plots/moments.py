@@ -1,10 +1,14 @@
 """A run's state comes in; the usual view of that moment goes out: what D thinks, what G makes, the losses so far."""
 
+import functools
+from collections.abc import Callable
+
 import jax
 import numpy as np
 from matplotlib.axes import Axes
 
 from ..data import Mixture, Target, bounds
+from ..losses import CROSS_ENTROPIES
 from ..train import History, State
 from .answers import draw_arrows, draw_surface, logits_of, push
 from .clouds import draw_samples
@@ -25,7 +29,6 @@ NEUTRAL = {
 }
 """By the loss's name, what D answers everywhere at equilibrium, when real and fake are one distribution. Hinge and
 Wasserstein are missing because there any constant will do, and with it any loss of G."""
-_PROBABILITIES = ("minimax", "non-saturating", "f-GAN Jensen-Shannon")
 
 
 @styled
@@ -33,7 +36,8 @@ def frame(state: State, target: Target, history: History | None = None, *, n: in
     """Draw the usual view of one moment of training: what D thinks, what G makes, and the losses so far.
 
     In the plane: D's answer with real and fake samples, and G's push on some of the fake ones. In one dimension:
-    histograms, and D's answer. Images: a sheet of fake ones.
+    histograms, and D's answer. Images: a sheet of fake ones. A D that judges several samples together sees each place
+    among real ones.
 
     Args:
         state: where the game stands; one run (`Sweep.pick` takes one out of many).
@@ -61,18 +65,23 @@ def frame(state: State, target: Target, history: History | None = None, *, n: in
     return picture
 
 
+def _judge(state: State, real: np.ndarray) -> Callable:
+    """D as a function of single samples."""
+    return state.discriminator if state.gan.judged_together == 1 else functools.partial(state.logits, companions=real)
+
+
 def _frame_plane(axes: Axes, state: State, target: Target, real: np.ndarray, fake: np.ndarray) -> str:
-    loss = state.gan.loss
+    loss, judge = state.gan.loss, _judge(state, real)
     window = bounds(target)
     level = NEUTRAL.get(loss.name)
     if (
         level is None or loss.name == "relativistic pairing"
     ):  # only differences of logits mean anything: take the middle
-        level = float(np.mean([logits_of(state.discriminator, points).mean() for points in (real, fake)]))
-    words = draw_surface(axes, state.discriminator, window, level, loss.name in _PROBABILITIES)
+        level = float(np.mean([logits_of(judge, points).mean() for points in (real, fake)]))
+    words = draw_surface(axes, judge, window, level, loss in CROSS_ENTROPIES)
     words += ", with " + draw_samples(axes, real, fake, window, "")
     few = slice(0, 48)
-    pushed = np.asarray(push(loss, state.discriminator, real[few], fake[few]))
+    pushed = np.asarray(push(loss, judge, real[few], fake[few]))
     return f"{words}; {draw_arrows(axes, fake[few], pushed, None, window)}"
 
 
@@ -87,8 +96,8 @@ def _frame_line(axes: Axes, state: State, target: Target, real: np.ndarray, fake
         axes.hist(real[:, 0], bins=50, range=(low, high), density=True, color=REAL, alpha=0.5)
     axes.set(xlabel="x", ylabel="density", xlim=(low, high))
     other = axes.twinx()
-    answers, answer = logits_of(state.discriminator, x[:, None]), "critic"
-    if state.gan.loss.name in _PROBABILITIES:
+    answers, answer = logits_of(_judge(state, real), x[:, None]), "critic"
+    if state.gan.loss in CROSS_ENTROPIES:
         answers, answer = np.asarray(jax.nn.sigmoid(answers)), "D(x)"
         other.set(ylim=(0, 1.03), yticks=[0, 0.5, 1])
     other.plot(x, answers, color=DISCRIMINATOR)

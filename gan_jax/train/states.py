@@ -25,7 +25,8 @@ class State:
 
     Attributes:
         generator: the module, in evaluation mode: `state.generator(z)` is what G has learnt.
-        discriminator: the module: `state.discriminator(x)` are logits.
+        discriminator: the module: `state.discriminator(x)` are logits; where it judges several samples together, take
+            `state.logits(x, companions)`.
         ema: running average of G's parameters.
         opt_g, opt_d: the optimisers' memories.
         key: random key of the whole run; never used up, only folded with the step.
