@@ -46,6 +46,7 @@ LESSONS = (
     "03_loss_derivations",
     "04_the_training_step",
     "05_training_dynamics",
+    "06_mode_collapse",
 )
 """The lessons that have exercises; those of "04_..." are declared in `lesson_04.py`."""
 

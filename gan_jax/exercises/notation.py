@@ -104,6 +104,10 @@ SYMBOLS: Menu[Symbol] = Menu(
         "beta": Symbol(
             r"\beta,\ \beta_1", "momentum, and Adam's: how much of the last move is remembered", "beta, beta1"
         ),
+        "K": Symbol(r"K", "number of modes of the target, or of classes", "len(target.means)"),
+        "q_k": Symbol(
+            r"q_k", "share of the samples that are nearest to mode k, or of class k", "metrics.mode_shares(x, target)"
+        ),
         "eta": Symbol(r"\eta_G,\ \eta_D", "learning rates of the two players", "lr_g, lr_d"),
     },
 )
