@@ -285,7 +285,11 @@ def test_frame_shows_a_place_among_real_samples_to_a_d_that_judges_several_toget
     real = cloud(picture.axes[0], "real")
     (surface,) = picture.axes[0].images
     left, right, bottom, top = data.bounds(ring)
-    for (row, column), place in {(0, 0): (left, bottom), (100, 0): (left, top), (50, 100): (right, (bottom + top) / 2)}.items():
+    for (row, column), place in {
+        (0, 0): (left, bottom),
+        (100, 0): (left, top),
+        (50, 100): (right, (bottom + top) / 2),
+    }.items():
         expected = jax.nn.sigmoid(state.logits(np.array([place], np.float32), np.asarray(real, np.float32)))[0]
         assert surface.get_array()[row, column] == pytest.approx(float(expected), abs=1e-5)
 
