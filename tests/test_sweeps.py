@@ -123,12 +123,14 @@ def test_a_run_is_found_by_place_or_label(whole, side_by_side):
         ({"lr_g": 2e-3}, ValueError, "no run has lr_g 0.002; there are 0.001, 0.003"),
         ({"lr_g": 1e-3, "beta1": 0.0}, ValueError, "3 runs fit .*; give lr_g, beta1, seed"),
         ({}, ValueError, "18 runs fit no label"),
+        ({"lr_g": "fast"}, TypeError, "lr_g must be one number, got 'fast'"),
+        ({"lr_g": [1e-3, 3e-3]}, TypeError, r"lr_g must be one number, got \[0.001, 0.003\]; several: history.sel"),
     ]:
         with pytest.raises(error, match=message):
             whole.pick(**wrong)
     with pytest.raises(ValueError, match="one place for each of lr_g, beta1, seed"):
         whole.pick(0, 1)
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match="seed has places 0 to 2, got 5"):
         whole.pick(0, 1, 5)
 
 
@@ -148,6 +150,12 @@ def test_each_run_is_scored_as_it_would_be_alone(whole):
         np.testing.assert_allclose(scores.width.values[place], np.std(alone), rtol=1e-4)
         np.testing.assert_allclose(averaged.values[place], np.std(state.sample(key, 200, averaged=True)), rtol=1e-4)
     assert not np.allclose(averaged, scores.width)
+
+
+def test_a_metric_is_a_function(whole, as_users_see_it):
+    for wrong in ("modes covered", {"modes": "modes covered"}):
+        with pytest.raises(TypeError, match=r"must be a function such as metrics.modes_covered, got 'modes covered'"):
+            whole.score(wrong, RING)
 
 
 def test_a_run_that_diverges_is_counted_scores_nan_and_leaves_the_others_whole():
@@ -240,6 +248,7 @@ def test_what_it_takes_is_told_beforehand(whole):
     assert "18 runs x 60 steps" in repr(told)
     history = sum(whole.history[name].nbytes for name in train.History._fields)
     assert told.results == sum(leaf.nbytes for leaf in leaves(whole.states)) + history
+    assert train.sweep_plan(SMALL, GRID, RING, KEYS, 60, memory=float("inf")) == told
     assert train.sweep_plan(SMALL, GRID, RING, KEYS, 60, every=60).results == told.results - history + history // 60
 
 
@@ -331,6 +340,8 @@ def test_several_devices_give_the_results_of_one(whole, tmp_path):
         ({}, {"keys": KEYS[:0]}, r"keys must be of shape \(seeds,\), got \(0,\)"),
         ({}, {"keys": 0}, r"make one with jax\.random\.key\(0\)"),
         ({}, {"target": "ring"}, r"expected a target such as data\.ring"),
+        ({}, {"memory": np.nan}, "memory must be a positive number of bytes, such as 1e9, got nan"),
+        ({}, {"memory": "1 GB"}, "memory must be a positive number of bytes, such as 1e9, got '1 GB'"),
         ({}, {"start": 3}, "start must be a Sweep from train.sweep, got int"),
     ],
 )

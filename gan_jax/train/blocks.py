@@ -136,7 +136,7 @@ def plan(game: Game, runs: int, n: int, kept: int, memory: float | int | None) -
             f"one run takes about {in_bytes(one)} at work, but memory is {in_bytes(limit)}; "
             "give more, or make the networks or the batch smaller"
         )
-    fitting = int(limit // one)
+    fitting = int(min(limit / one, runs))  # infinity is no limit
     width = min(_width(runs, lanes * devices) if cpu else -(-runs // devices), fitting)
     blocks = -(-runs // (width * devices))
     at_once = max(1, min(lanes, blocks, fitting // width))

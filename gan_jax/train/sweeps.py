@@ -1,6 +1,7 @@
 """Dials, seeds and a number of steps come in; every run of them goes out, trained side by side and labelled."""
 
 import functools
+import operator
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -13,7 +14,7 @@ from jaxtyping import Array, Key
 from tqdm.auto import tqdm
 
 from ..data import Target
-from ..errors import Interrupted, check_count, check_key, suggestion
+from ..errors import Interrupted, check_count, check_key, check_memory, suggestion
 from .blocks import MEMORY, Block, Game, Plan, Walked, begin, cut, in_bytes, loose, plan, rounds, together
 from .hyperparams import Hyperparams, dials
 from .loops import _check_game
@@ -96,11 +97,15 @@ class Sweep:
         Raises:
             KeyError: a label that is no coordinate.
             IndexError: a place that is none.
+            TypeError: a label's value that is no number.
             ValueError: no run or several fit.
         """
         if index:
             if labels or len(index) != len(self.shape):
                 raise ValueError(f"give one place for each of {', '.join(self.dims)}, or labels; got {index}")
+            for i, name, size in zip(index, self.dims, self.shape, strict=True):
+                if not -size <= operator.index(i) < size:
+                    raise IndexError(f"{name} has places 0 to {size - 1}, got {i}")
             return tuple(range(size)[i] for i, size in zip(index, self.shape, strict=True))
         fits = np.ones(self.shape, bool)
         for name, value in labels.items():
@@ -114,6 +119,8 @@ class Sweep:
         if name not in known:
             raise KeyError(f"no dimension is named {name!r}; {suggestion(name, known)}")
         coordinate = self.history[name]
+        if np.ndim(value) or not hasattr(value, "__float__"):
+            raise TypeError(f"{name} must be one number, got {value!r}; several: history.sel, an array of xarray")
         near = np.isclose(coordinate.values, value, rtol=1e-5, atol=0)
         if not near.any():
             raise ValueError(f"no run has {name} {value!r}; there are {', '.join(map(str, coordinate.values))}")
@@ -167,9 +174,16 @@ class Sweep:
 
         Returns:
             An `xarray.DataArray` over `dims`; or a `Dataset` of them, by name.
+
+        Raises:
+            TypeError: a metric that is no function.
         """
         import xarray
 
+        several = metric if isinstance(metric, Mapping) else {"metric": metric}
+        for name, function in several.items():
+            if not callable(function):
+                raise TypeError(f"{name} must be a function such as metrics.modes_covered, got {function!r}")
         samples = self.sample(jax.random.key(0) if key is None else key, n, averaged=averaged)
         flat = samples.reshape(-1, *samples.shape[len(self.shape) :])
         whole = np.isfinite(flat).all(axis=tuple(range(1, flat.ndim))) & ~self.diverged.values.ravel()
@@ -230,7 +244,8 @@ def sweep(
     Raises:
         Interrupted: in place of a KeyboardInterrupt; its `.sweep` holds what all runs have done, to `start` from.
         TypeError: an unknown dial, a value that is no number.
-        ValueError: dials or keys of a wrong shape; less memory than a run needs; `start` of another sweep.
+        ValueError: dials or keys of a wrong shape; less memory than a run needs, or no number of bytes; `start` of
+            another sweep.
 
     >>> import jax
     >>> from gan_jax import data, nets, train
@@ -310,6 +325,8 @@ def _prepare(gan, hypers, target, keys, n, hyper, every, memory, start) -> tuple
     check_count(n, "n")
     check_count(every, "every")
     check_key(keys)
+    if memory is not None:
+        check_memory(memory)
     if keys.ndim != 1 or not len(keys):
         raise ValueError(
             f"keys must be of shape (seeds,), got {keys.shape}; make them with jax.random.split(key, seeds)"
