@@ -69,7 +69,7 @@ class Protocol:
         rows += [(f"a seed takes, packing {p}", self._time("full", p), self._time("reduced", p)) for p in self.packings]
         rows += [(f"gives, packing {p}", self._published(p), self._stored(p)) for p in self.packings]
         costs = [f"{cost.command}  ({cost.date}, {cost.device})" for cost in self._costs()]
-        made = [f"measured by: {line}" for line in dict.fromkeys(costs)]
+        made = [f"The original's steps a second, at best: {line}" for line in dict.fromkeys(costs)]
         return Table((self.name, "original", "reduced"), tuple(rows), (self.source, *self.notes, *made))
 
     def _costs(self) -> tuple[Cost, ...]:

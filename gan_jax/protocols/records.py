@@ -55,7 +55,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Cost:
-    """How quick a protocol is on a machine, measured on a few of its steps."""
+    """How quick a protocol is on a machine: the quickest of a few of its steps."""
 
     packing: int
     steps_a_second: float
