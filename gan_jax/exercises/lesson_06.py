@@ -1322,11 +1322,11 @@ LESSON = Source(
     exercises=(
         mode_report,
         perfect_scores,
+        unrolled_gradient,
         pack,
         batch_stddev,
-        unrolled_gradient,
-        ring_means,
         tuned,
+        ring_means,
         rate_interval,
     ),
     quiz=QUIZ,
