@@ -210,6 +210,34 @@ def test_an_interrupted_command_goes_on_bit_for_bit(tiny, tmp_path, monkeypatch,
     assert parts[0]["scores"] == whole[0]["scores"]
 
 
+@pytest.mark.parametrize(("name", "more"), [("perfect", []), ("cost", ["--cost"])])
+def test_an_interruption_beside_the_training_ends_the_command_in_the_same_way(
+    name, more, tiny, tmp_path, monkeypatch, capsys
+):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, name, interrupted)
+    assert command.main(["tiny", "--seeds", "1", "--out", str(tmp_path / "out.json"), *more]) == 130
+    assert "stopped and saved; the same command goes on" in capsys.readouterr().out
+
+
+def test_results_are_written_whole_or_not_at_all(tiny, tmp_path, monkeypatch):
+    path = tmp_path / "out.json"
+    records.write(path, tiny.header("reduced"))
+    before, parts = path.read_text(), []
+
+    def full(part, _):
+        parts.append(part.name)
+        raise OSError("no space left")
+
+    monkeypatch.setattr(records.os, "replace", full)
+    with pytest.raises(OSError, match="no space"):
+        records.write(path, dataclasses.replace(tiny.header("reduced"), perfect={"modes covered": (8.0, 0.0)}))
+    assert (path.read_text(), [file.name for file in tmp_path.iterdir()]) == (before, ["out.json"])
+    assert str(records.os.getpid()) in parts[0], "another command's part is not in the way"
+
+
 def test_a_long_run_saves_as_it_goes(tmp_path):
     held = []
     progress = lambda n: held.append(sorted(int(p.name) for p in tmp_path.iterdir() if p.name.isdigit()))  # noqa: E731

@@ -57,11 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = chosen.out or Path("results") / f"{protocol.name}_{form}.json"
     header = replace(protocol.header(form), settings=settings.lines())
     records.like(path, header)  # refuses other settings before anything is computed
-    if chosen.cost:
-        return _measure(settings, chosen.packing, path, header, command)
     seeds = settings.seeds if chosen.seeds is None else chosen.seeds
     check_count(seeds, "seeds")
-    return _run(settings, [(p, s) for s in range(seeds) for p in chosen.packing], path, header, command)
+    try:
+        if chosen.cost:
+            return _measure(settings, chosen.packing, path, header, command)
+        return _run(settings, [(p, s) for s in range(seeds) for p in chosen.packing], path, header, command)
+    except KeyboardInterrupt:
+        print(f"\nstopped and saved; the same command goes on from there: {command}")
+        return 130
 
 
 def _measure(settings: Settings, packings: list[int], path: Path, header: records.Results, command: str) -> int:
@@ -82,12 +86,7 @@ def _run(settings: Settings, wanted: list, path: Path, header: records.Results, 
         for packing, seed in missing:
             bar.set_description(f"packing {packing}, seed {seed}")
             folder = path.with_suffix("") / f"packing_{packing}_seed_{seed}"
-            try:
-                run = runs.one(settings, packing, seed, command, folder=folder, progress=bar.update)
-            except KeyboardInterrupt:
-                bar.close()
-                print(f"\nstopped and saved; the same command goes on from there: {command}")
-                return 130
+            run = runs.one(settings, packing, seed, command, folder=folder, progress=bar.update)
             records.add(path, header, run=run)
     print(records.like(path, header), f"\nwritten to {path}")
     return 0

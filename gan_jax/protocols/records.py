@@ -154,9 +154,12 @@ def write(path: str | Path, results: Results) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     held: dict[str, Any] = asdict(results)
     del held["published"]  # facts of the protocol, not of these runs
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(held, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # two commands may add to one file
+    try:
+        part.write_text(json.dumps(held, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def like(path: str | Path, header: Results) -> Results:
