@@ -25,6 +25,11 @@ from gan_jax.train import Gan, Hyperparams
 """
 
 
+def _several(answer, n):
+    """Whether an answer is n things beside each other: a tuple, a list, or an array's n entries."""
+    return isinstance(answer, (tuple, list, np.ndarray, jax.Array)) and np.ndim(answer) == 1 and len(answer) == n
+
+
 # ---- the mode report ----
 
 
@@ -58,9 +63,9 @@ def _synthetic():
 
     stray = np.concatenate([draw(ring, 0.05, np.eye(8)[2]), ring[5:6] + 0.3, ring[6:7] + 0.01])
     return [
-        ("a generator that is perfect", draw(grid, 0.1, np.ones(25)), grid, 0.1),
-        ("uneven shares", draw(ring, 0.1, np.arange(1, 9)), ring, 0.1),
         ("every mode blurred threefold", draw(ring, 0.05, np.ones(8), blur=3.0), ring, 0.05),
+        ("uneven shares", draw(ring, 0.1, np.arange(1, 9)), ring, 0.1),
+        ("a generator that is perfect", draw(grid, 0.1, np.ones(25)), grid, 0.1),
         ("one mode, and two stray samples", stray, ring, 0.05),
         ("a cloud between the modes", 0.02 * rng.normal(size=(200, 2)), ring, 0.05),
     ]
@@ -69,7 +74,7 @@ def _synthetic():
 def check_mode_report(report):
     for name, samples, means, scale in _synthetic():
         answer = report(jnp.asarray(samples, jnp.float32), jnp.asarray(means, jnp.float32), scale)
-        if not isinstance(answer, (tuple, list)) or len(answer) != 3:
+        if not _several(answer, 3):
             raise Wrong(f"Return three things: modes, high-quality share, reverse KL; yours is {answer!r:.80}.")
         modes, high, share = _report(samples, means, scale)
         kl = to_array(answer[2], f"the reverse KL of {name}")
@@ -90,6 +95,10 @@ def check_mode_report(report):
                 (squared[1], "You compare a squared distance with 3 sigma; square both sides or neither."),
                 (wide[1], "You compare the distance with 3; it is 3 standard deviations, 3 times `scale`."),
                 (high * len(samples), "That is a count; divide by the number of samples."),
+                (100 * high, "That is a percentage; return a share, between 0 and 1."),
+                (1 - high, "Those are the samples that are not of high quality; take the others."),
+                (_report(samples, means, scale, reach=3 * scale)[1], "You compare with 3 scale^2: a variance."),
+                (modes, "That is the number of modes; the order is modes, high-quality share, reverse KL."),
                 (modes / len(means), "That is the share of modes reached; it should be the share of samples."),
             ],
             otherwise="Distance to the nearest mean, at most 3 * scale; then the mean over samples.",
@@ -103,6 +112,9 @@ def check_mode_report(report):
                 (every, "You count a mode for any sample nearest to it. It counts only with a high-quality one."),
                 (one[0], "You count samples within one standard deviation; high quality means three."),
                 (box[0], "You compare each coordinate by itself: that is a square. Take the distance, a circle."),
+                (len(means) - modes, "Those are the modes that are missing; count the ones reached."),
+                (modes / len(means), "That is a share; return the number of modes reached."),
+                (len(means) * math.exp(-_kl(share)), "Those are the effective modes, by their shares; count modes."),
                 (np.sum(share > 0.5 / len(means)), "A mode counts from one high-quality sample on, however few."),
                 (
                     len(samples[_report_high(samples, means, scale)]),
@@ -119,6 +131,11 @@ def check_mode_report(report):
                 (_kl(of_high), "Your shares are of the high-quality samples only; all samples count here."),
                 (_kl(of_high * high), "Low-quality samples are missing from your shares; all samples count here."),
                 (_kl(share, 2), "That is in bits; take natural logarithms, so that it is in nats."),
+                (_kl(share, 10), "That is a logarithm to base 10; take natural logarithms."),
+                (_kl(share) - math.log(len(means)), "The K is missing: q log q, where q log(K q) is summed."),
+                (_kl(share) + math.log(8 / len(means)), "You took 8 modes as given; K is the length of `means`."),
+                (len(means) * math.exp(-_kl(share)), "Those are the effective modes, K e^-KL; return the KL itself."),
+                (_kl(len(samples) * share), "Those are counts; divide them by the number of samples: shares."),
                 (-_kl(share), "A sign is turned: q log(q / w) is summed, and the sum is never negative."),
                 (math.log(len(means)) - _kl(share), "That is the entropy of the shares; subtract it from log K."),
                 (_kl(share) / len(means), "You took the mean over modes; the terms q log(K q) are summed."),
@@ -288,7 +305,7 @@ def mode_report(samples, means, scale):
 def check_perfect_scores(scores):
     for k, n in ((8, 2500), (25, 2500), (1000, 26000), (1000, 2500)):
         answer = scores(k, n)
-        if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+        if not _several(answer, 2):
             raise Wrong(f"Return two numbers: expected modes, expected reverse KL; yours is {answer!r:.80}.")
         reached, kl = k * (1 - (1 - 1 / k) ** n), (k - 1) / (2 * n)
         what = f"the number of modes of {k} that {n:,} perfect samples reach"
@@ -297,9 +314,11 @@ def check_perfect_scores(scores):
             reached,
             what,
             [
+                (kl, "That is the reverse KL; the number of modes comes first."),
                 (k, "Not all: a mode is missed by every sample with probability (1 - 1/K)^n."),
                 (min(k, n), "Not all: a mode is missed by every sample with probability (1 - 1/K)^n."),
                 (k * (1 - 1 / k) ** n, "Those are the modes that are missed; the others are reached."),
+                (n / k, "That is how many samples a mode gets on average; count the modes that get at least one."),
                 (1 - (1 - 1 / k) ** n, "That is one mode's probability to be reached; there are K of them."),
             ],
             otherwise="By linearity of the expectation it is K times the probability that one mode is reached.",
@@ -316,6 +335,8 @@ def check_perfect_scores(scores):
                     (2 * (k - 1), "Twice too large: 2 n KL has mean K - 1."),
                     (4 * (k - 1), "It is 2 n KL that has mean K - 1, so divide by 2 n."),
                     (2 * n * math.log(k), "That is the worst case, all samples at one mode."),
+                    (2 * n * (k - 1), "That is the mean of 2 n KL; divide by 2 n."),
+                    (n**2 * (k - 1), "(K - 1) / 2 * n multiplies by n; write (K - 1) / (2 * n)."),
                     (1.0, "One free share gives 1 / 2n; here K - 1 are free."),
                 ],
                 otherwise="2 n KL is about chi-squared with K - 1 degrees of freedom, whose mean is K - 1.",
@@ -419,6 +440,8 @@ def check_pack(pack):
             raise Wrong("Each row has the width of one sample: were they averaged, or the others left out?")
         if found.shape == (n // m, m, d) and d > 1:
             raise Wrong(f"Yours has shape {found.shape}: the samples are grouped; now flatten each group, (n/m, m d).")
+        if found.shape == (m, n // m * d) and n // m != m:
+            raise Wrong(f"Yours has {m} rows: m is how many samples stand in one row; there are n / m = {n // m} rows.")
         if found.shape != (n // m, m * d):
             raise Wrong(
                 f"{n} samples of {d} numbers packed by {m} should have shape {(n // m, m * d)}, not {found.shape}."
@@ -523,26 +546,30 @@ def pack(samples, m):
 # ---- minibatch standard deviation ----
 
 
-def check_batch_stddev(stddev):
-    rng = np.random.default_rng(8)
-    h = rng.normal(size=(6, 4)).astype(np.float32) * np.arange(1, 7)[:, None]
-    groups = h.astype(np.float64).reshape(3, 2, 4)
-    found = to_array(stddev(jnp.asarray(h), 2), "the result", None)
-    if found.shape in ((6,), (6, 1), (3,), (3, 1)):
+def _check_new_feature(stddev, h, group):
+    count = 6 // group
+    groups = h.astype(np.float64).reshape(count, group, 4)
+    found = to_array(stddev(jnp.asarray(h), group), "the result", None)
+    if found.shape in ((6,), (6, 1), (count,), (count, 1)):
         raise Wrong("The features themselves are missing: append the new one to them, so that h becomes (n, f + 1).")
     if found.shape == (6, 8):
         raise Wrong("One new feature a sample, not one a feature: take the mean over the features.")
+    if found.shape == (count, 5):
+        raise Wrong("Every sample stays, with its own features; each member of a group gets the group's number.")
     if found.shape != (6, 5):
         raise Wrong(f"6 samples of 4 features should become shape (6, 5); yours is {found.shape}.")
+    if np.allclose(found[:, 1:], h, atol=1e-5):
+        raise Wrong("The new feature stands first; append it as the last column.")
     if not np.allclose(found[:, :4], h, atol=1e-5):
         raise Wrong("The first f columns should be the features as they came in.")
-    new = lambda row: np.repeat(row, 2)  # noqa: E731
-    right = new(groups.std(axis=1).mean(axis=1))
-    strided = h.astype(np.float64).reshape(2, 3, 4).std(axis=0).mean(axis=1)
+    new = lambda row: np.repeat(row, group)  # noqa: E731
+    deviation = groups.std(axis=1)
+    strided = h.astype(np.float64).reshape(group, count, 4).std(axis=0).mean(axis=1)
+    as_count = h.astype(np.float64).reshape(group, count, 4).std(axis=1).mean(axis=1)
     expect(
         found[:, 4],
-        right,
-        "the new feature",
+        new(deviation.mean(axis=1)),
+        f"the new feature, in groups of {group},",
         [
             (new(groups.var(axis=1).mean(axis=1)), "That is a variance; take its square root."),
             (
@@ -552,16 +579,41 @@ def check_batch_stddev(stddev):
             (np.full(6, h.std(axis=0).mean()), "You took the whole batch as one group; there are n / group of them."),
             (h.std(axis=1), "You went along the features: that compares a sample with itself, not with its group."),
             (new(groups.std(axis=2).mean(axis=1)), "You went along the features, not along the samples of a group."),
+            (new(groups.std(axis=(1, 2))), "That is one deviation of all numbers of a group; go feature by feature."),
             (
                 new(np.sqrt(groups.var(axis=1).mean(axis=1))),
                 "You took the mean of the variances and then its root; take the root of each, then the mean.",
             ),
-            (np.tile(strided, 2), "Your groups are every third sample; here a group is `group` consecutive ones."),
-            (new(groups.std(axis=1).sum(axis=1)), "You summed over the features; take the mean."),
+            (np.tile(strided, group), "Your groups are strided; here a group is `group` consecutive samples."),
+            (
+                np.tile(deviation.mean(axis=1), group),
+                "The right numbers at the wrong samples: members of a group are consecutive: `jnp.repeat`, not tile.",
+            ),
+            (np.repeat(as_count, count), "You made `group` groups; it is the size of a group, not their number."),
+            (
+                new(np.abs(groups - groups.mean(axis=1, keepdims=True)).mean(axis=(1, 2))),
+                "That is the mean absolute deviation; square the differences, take their mean, then its root.",
+            ),
+            (new(np.ptp(groups, axis=1).mean(axis=1) / 2), "That is half of the range, not the standard deviation."),
+            (
+                new(np.sqrt((groups**2).mean(axis=1)).mean(axis=1)),
+                "Subtract the group's mean first: that is the root mean square.",
+            ),
+            (new(groups.mean(axis=(1, 2))), "That is the group's mean; take its deviation."),
+            (new(deviation.max(axis=1)), "You took the largest over the features; take the mean."),
+            (new(deviation.sum(axis=1)), "You summed over the features; take the mean."),
         ],
-        otherwise="In each group: standard deviation over its samples, feature by feature, then the mean of these.",
+        otherwise="In each group: standard deviation over its samples, feature by feature, then the mean of these "
+        "(what you add below the root should be tiny, 1e-8).",
         tolerance=1e-3,
     )
+
+
+def check_batch_stddev(stddev):
+    rng = np.random.default_rng(8)
+    h = rng.normal(size=(6, 4)).astype(np.float32) * np.arange(1, 7)[:, None]
+    for group in (2, 3):  # in twos the deviation is also half of the range, and the mean of absolute deviations
+        _check_new_feature(stddev, h, group)
     slope = jax.grad(lambda h: jnp.sum(stddev(h, 2)[:, -1]))
     if not np.isfinite(np.asarray(slope(jnp.ones((4, 3))))).all():
         raise Wrong(
@@ -648,6 +700,15 @@ def batch_stddev(h, group):
         Tempting(
             """
 def batch_stddev(h, group):
+    groups = h.reshape(-1, group, h.shape[1])
+    s = jnp.abs(groups - groups.mean(axis=1, keepdims=True)).mean(axis=(1, 2))
+    return jnp.concatenate([h, jnp.repeat(s, group)[:, None]], axis=1)
+""",
+            "mean absolute deviation",
+        ),
+        Tempting(
+            """
+def batch_stddev(h, group):
     s = jnp.sqrt(h.var(axis=1) + 1e-8)
     return jnp.concatenate([h, s[:, None]], axis=1)
 """,
@@ -691,24 +752,31 @@ def check_unrolled_gradient(gradient):
     def loss_d(g, d):
         return 0.5 * d**2 - g * d + 0.1 * d * g**2
 
-    def played(g, d, rate, k, turn=-1.0):  # by hand: the derivative of D's loss to d is d - g + 0.1 g^2
-        path = [d]
+    def own(g, x):  # by hand: the derivative of D's loss with respect to d
+        return x - g + 0.1 * g**2
+
+    def of_loss_g(g, x):
+        return math.sin(g)
+
+    def to_g(g, x):
+        return -x + 0.2 * x * g
+
+    def played(g, d, rate, k, push=own):
         for _ in range(k):
-            path.append(path[-1] + turn * rate * (path[-1] - g + 0.1 * g**2))
-        return path
+            d = d - rate * push(g, d)
+        return d
 
-    def total(g, d, rate, k, turn=-1.0):
-        last = played(g, d, rate, k, turn)[-1]
-        return math.sin(g) * last + 0.3 * g**2
+    def total(g, d, rate, k, push=own):
+        return math.sin(g) * played(g, d, rate, k, push) + 0.3 * g**2
 
-    def slope(g, d, rate, k, turn=-1.0):
+    def slope(g, d, rate, k, push=own):
         step = 1e-6
-        return (total(g + step, d, rate, k, turn) - total(g - step, d, rate, k, turn)) / (2 * step)
+        return (total(g + step, d, rate, k, push) - total(g - step, d, rate, k, push)) / (2 * step)
 
     for g, d, rate, k in ((0.7, -0.4, 0.2, 3), (-1.1, 0.5, 0.3, 1), (0.5, 0.25, 0.1, 0), (0.4, 1.0, 0.15, 6)):
         right = slope(g, d, rate, k)
         direct = lambda d: math.cos(g) * d + 0.6 * g  # noqa: E731,B023
-        last = played(g, d, rate, k)[-1]
+        last = played(g, d, rate, k)
         mistakes = [
             (direct(d), "That is G's gradient against the d it was given: no step of D was unrolled."),
             (
@@ -717,7 +785,15 @@ def check_unrolled_gradient(gradient):
                 "D's steps too.",
             ),
             (right - direct(last), "Only the way through D is there; g's direct part is missing."),
-            (slope(g, d, rate, k, 1.0), "D climbs its own loss: subtract rate times its gradient."),
+            (slope(g, d, -rate, k), "D climbs its own loss: subtract rate times its gradient."),
+            (slope(g, d, rate, k, of_loss_g), "D steps on its own loss: `loss_d`, not `loss_g`."),
+            (slope(g, d, -rate, k, of_loss_g), "D steps on its own loss, `loss_d`; it does not climb `loss_g`."),
+            (slope(g, d, rate, k, to_g), "D's steps take the derivative to d: the second argument, `argnums=1`."),
+            (slope(g, d, 1.0, k), "The rate is missing: D takes whole gradients as steps."),
+            (slope(g, d, k * rate, 1), "Each of your steps starts from d, or uses the gradient there: go on from d_j."),
+            (slope(g, d, rate, 1), "Each of your steps starts from d again: go on from d_j."),
+            (-right, "A sign is turned: return the derivative itself; whoever uses it takes the step down."),
+            (g - rate * right, "You moved g; return the derivative alone."),
             (slope(g, d, rate, k + 1), f"D has made {k + 1} steps, one too many."),
             (slope(g, d, rate, max(k - 1, 0)), f"D has made {k - 1} steps, one too few."),
             (math.sin(g), "That is the derivative with respect to d; G moves g."),
@@ -872,8 +948,10 @@ def check_ring_means(ring_means):
             )
         apart = np.linalg.norm(found[:, None] - found[None], axis=2) + 10 * np.eye(modes)
         if apart.min() < 1e-3:
+            if np.sum(apart.min(axis=1) < 1e-3) > 2:
+                raise Wrong("Several modes share a place: your angles go round the circle more than once.")
             raise Wrong(
-                f"Only {modes - int(np.sum(apart.min(axis=1) < 1e-3)) // 2} different places: the angles 0 and 2 pi "
+                f"Only {modes - 1} different places: the angles 0 and 2 pi "
                 "are one direction, and `linspace` includes both ends."
             )
         angles = np.sort(np.arctan2(found[:, 1], found[:, 0]))
@@ -981,8 +1059,8 @@ def ring_means(modes, radius):
 
 RING = data.ring(8, scale=0.1)
 STEPS, SECONDS, QUALITY = 5000, 40, 0.7
-LARGEST = 200_000
-"""Weights that the checker is willing to train, of both players together."""
+LARGEST, SEEN = 200_000, 20_000
+"""Weights that the checker is willing to train, of both players together, and samples that D may see in one step."""
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -1000,19 +1078,25 @@ def _retrain(gan, dials, steps):
     """Train three seeds of the checker's own, within the time there is; the samples, shape (3, 2500, 2)."""
     keys = jax.random.split(jax.random.key(606), 3)
     dials = train.dials(gan, dials)
-    states = _begin(gan, dials, keys)
-    weights = sum(leaf.size for leaf in jax.tree.leaves((states.generator, states.discriminator))) // 3
+    seen = gan.batch_size * (gan.d_steps + gan.unrolled_steps)
+    if seen > SEEN:
+        raise Wrong(f"D sees {seen:,} samples in one of your steps; for a ring a few hundred do. At most {SEEN:,}.")
+    shapes = jax.eval_shape(lambda keys: _begin(gan, dials, keys), keys)
+    weights = sum(leaf.size for leaf in jax.tree.leaves((shapes.generator, shapes.discriminator))) // 3
     if weights > LARGEST:
         raise Wrong(f"These networks have {weights:,} weights; for a ring a few hundred do. At most {LARGEST:,}.")
-    states = jax.block_until_ready(_go_on(gan, dials, states, min(steps, 50)))  # compiles
-    began = time.perf_counter()
-    for start in range(50, steps, 250):
-        states = jax.block_until_ready(_go_on(gan, dials, states, min(250, steps - start)))
-        if time.perf_counter() - began > SECONDS:
+    states = jax.block_until_ready(_go_on(gan, dials, _begin(gan, dials, keys), 1))  # compiles
+    done, part, began = 1, 5, time.perf_counter()
+    while done < steps:
+        before, part = time.perf_counter(), min(part, steps - done)
+        states = jax.block_until_ready(_go_on(gan, dials, states, part))
+        done, now = done + part, time.perf_counter()
+        if now - began > SECONDS and done < steps:
             raise Wrong(
-                f"After {SECONDS} s only {start:,} of your {steps:,} steps were done. Smaller networks, a smaller "
+                f"After {SECONDS} s only {done:,} of your {steps:,} steps were done. Smaller networks, a smaller "
                 "batch or fewer updates of D make a step cheaper."
             )
+        part = int(np.clip(2 * part / (now - before), 1, 500))  # about two seconds: the clock is read often
     draw = jax.jit(jax.vmap(lambda state, key: state.generator(state.gan.noise(key, 2500))))
     return np.asarray(draw(states, keys))
 
@@ -1130,10 +1214,22 @@ def _wilson(k, n, z=1.96):
     return centre - spread, centre + spread
 
 
+def _agresti(k, n, z=1.96):
+    centre = (k + z**2 / 2) / (n + z**2)
+    half = z * math.sqrt(centre * (1 - centre) / (n + z**2))
+    return centre - half, centre + half
+
+
+def _exact(k, n):
+    from scipy.stats import beta
+
+    return (beta.ppf(0.025, k, n - k + 1) if k else 0.0), (beta.ppf(0.975, k + 1, n - k) if k < n else 1.0)
+
+
 def check_rate_interval(interval):
     for k, n in ((13, 16), (0, 16), (16, 16), (1, 5)):
         answer = interval(k, n)
-        if not isinstance(answer, (tuple, list, np.ndarray, jax.Array)) or len(answer) != 2:
+        if not _several(answer, 2):
             raise Wrong(f"Return two numbers, `(low, high)`; yours is {answer!r:.80}.")
         share, z = k / n, 1.96
         wald = z * math.sqrt(share * (1 - share) / n)
@@ -1154,6 +1250,28 @@ def check_rate_interval(interval):
                 [centre - wald, centre + wald],
                 "The centre is Wilson's; the width is still the usual formula's.",
             ),
+            ([100 * low, 100 * high], "Those are percentages; return shares, between 0 and 1."),
+            ([centre, high - centre], "That is centre and half-width; return the two ends."),
+            ([share - (high - low) / 2, share + (high - low) / 2], "The width is Wilson's; its centre is not k / n."),
+            (
+                _agresti(k, n),
+                "That is the interval of Agresti and Coull: Wilson's centre, with a simpler and wider half-width.",
+            ),
+            (
+                _exact(k, n),
+                "That is the exact interval of Clopper and Pearson: a good one, and wider. Wilson's is asked for.",
+            ),
+            ([share - wald / 1.96, share + wald / 1.96], "That is one standard error of the usual formula."),
+            (
+                [
+                    centre - z / (n + z**2) * math.sqrt(k * (n - k) / n),
+                    centre + z / (n + z**2) * math.sqrt(k * (n - k) / n),
+                ],
+                "The z^2 / 4 under the root is missing.",
+            ),
+            (_wilson(k, n, 1.645), "1.645 is for 90 %; 95 % take 1.96."),
+            (_wilson(k, n, 2.576), "2.576 is for 99 %; 95 % take 1.96."),
+            (_wilson(k, n, 2.0), "2 is rounded; take 1.96."),
             (_wilson(k, n, 1.0), "That is one standard deviation to each side; 95 % take 1.96."),
         ]
         expect(
