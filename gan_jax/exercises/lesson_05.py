@@ -66,6 +66,8 @@ def check_update_matrices(matrices):
             (np.array([[1 + h**2, -h], [h, 1]]), "Put y + h x in for y in x - h y: the h^2 has a minus."),
             (np.array([[1 - h, -h], [h, 1]]), "Put y + h x in for y in x - h y: that gives h times h."),
             (in_turn.T, "Rows and columns are swapped: row 0 is what x becomes."),
+            (in_turn - eye, "This is the change of a step; the step itself keeps where it was: add the identity."),
+            (np.diag(np.diag(in_turn)) + np.diag([h], -1), "The y in x - h y' is itself y + h x: -h y is missing."),
         ]
         expect(alternating, in_turn, "the alternating matrix", mistakes,
                otherwise="First y becomes y + h x; then x becomes x - h times that new y. Write both in the old x "
@@ -185,6 +187,8 @@ TURNED: dict[str, str] = {
     "+dt -dp": "Here G climbs D's loss. G has a loss of its own; the two are opposite in a zero-sum game only.",
     "-gt +dp": "G's velocity has a minus, D's has not. Both players go down their own loss.",
     "+gt -dp": "D's velocity has a minus, G's has not. Both players go down their own loss.",
+    "+gt +gp": "Both rows are of G's loss, and uphill. Row 1 is how D moves: down its own loss, in psi.",
+    "+dt +dp": "Both rows are of D's loss, and uphill. Row 0 is how G moves: down its own loss, in theta.",
     "-gp -dt": "Each player is differentiated with respect to the other one's parameter: theta is G's, psi is D's.",
 }
 """Fields that people write in place of "-gt -dp", and what is wrong with them."""
@@ -192,12 +196,15 @@ TURNED: dict[str, str] = {
 SPOILED: tuple[tuple[Callable, str], ...] = (
     (np.abs, "These are moduli: keep the complex numbers as they are."),
     (np.real, "The imaginary parts are lost: it is they that make the players turn."),
+    (np.imag, "Only the imaginary parts are left: the real parts say whether the players come home."),
     (lambda values: 1 + values, "1 has been added: these are of a step with h = 1. The field's own are wanted."),
 )
 """What people do with the right eigenvalues, and what is wrong with it."""
 
 UNLIKE: tuple[tuple[Callable, str], ...] = (
     (np.linalg.eigvalsh, "`eigvalsh` is for symmetric matrices, and a game's Jacobian is none: use `eigvals`."),
+    (np.diag, "This is the diagonal of the Jacobian; its eigenvalues are wanted: `eigvals`."),
+    (lambda matrix: np.linalg.eigvals((matrix + matrix.T) / 2), "These are of J + J^T, halved: J itself turns."),
     (lambda matrix: np.linalg.svd(matrix, compute_uv=False), "These are singular values: use `eigvals`."),
 )
 """Other numbers that people take from the right matrix."""
@@ -236,11 +243,14 @@ def check_game_eigenvalues(game_eigenvalues):
     fits = lambda values: all(map(_matched, found, values))  # noqa: E731
     if fits(wanted):
         return "Right for four games, one of them away from rest. These few lines are what `theory.eigenvalues` does."
+    at_zero = [np.linalg.eigvals(_jacobian(loss_g, loss_d, 0.0, 0.0, "-gt -dp")) for _, loss_g, loss_d, *_ in GAMES]
     worst = next(i for i in range(len(GAMES)) if not _matched(found[i], wanted[i]))
     name, _, _, theta, psi = GAMES[worst]
     reasons = [
+        *(["The same for every game: compute them from the losses."] if fits([found[0]] * len(GAMES)) else []),
         *(says for spoil, says in SPOILED if fits(map(spoil, wanted))),
         *(says for take, says in UNLIKE if fits(map(take, right))),
+        *(["These are of the point (0, 0). Compute at (theta, psi)."] if all(map(_matched, found, at_zero)) else []),
         *(says for rows, says in TURNED.items() if fits(map(np.linalg.eigvals, jacobians(rows)))),
         "Print the Jacobian of the field (-dL_G/dtheta, -dL_D/dpsi): four second derivatives.",
     ]
@@ -361,6 +371,25 @@ def game_eigenvalues(loss_g, loss_d, theta, psi):
 """,
             "return its two eigenvalues",
         ),
+        Tempting(
+            """
+def game_eigenvalues(loss_g, loss_d, theta, psi):
+    def velocity(w):
+        return -jnp.stack([jax.grad(loss_g, 0)(w[0], w[1]), jax.grad(loss_d, 1)(w[0], w[1])])
+    return np.linalg.eigvals(jax.jacobian(velocity)(jnp.zeros(2)))
+""",
+            "These are of the point (0, 0)",
+        ),
+        Tempting(
+            """
+def game_eigenvalues(loss_g, loss_d, theta, psi):
+    def velocity(w):
+        return -jnp.stack([jax.grad(loss_g, 0)(w[0], w[1]), jax.grad(loss_d, 1)(w[0], w[1])])
+    return np.linalg.eigvals(jax.jacobian(velocity)(jnp.stack([theta, psi]))).imag
+""",
+            "Only the imaginary parts",
+        ),
+        Tempting("def game_eigenvalues(loss_g, loss_d, theta, psi):\n    return 1j, -1j", "The same for every game"),
     ),
 )
 
@@ -376,6 +405,10 @@ SETS = (
     np.array([0.5j, -0.5j]),
     np.array([-1 + 0j, 0.2 + 1j, 0.2 - 1j]),
 )
+
+
+def _of_the_decaying(real: np.ndarray, size: np.ndarray) -> float:
+    return float(min((-2 * real / size**2)[real < 0], default=0.0))
 
 
 def check_largest_rate(largest_rate):
@@ -399,12 +432,31 @@ def check_largest_rate(largest_rate):
          "Here the steps shrink fastest, for a pair; they are stable up to twice that."),
         (of(lambda real, size: np.min(2 * np.abs(real) / size**2)), "With |Re λ| a growing flow looks like a "
          "decaying one. Where a real part is 0 or more, return 0."),
+        (of(lambda real, size: np.min(2 * real / size**2)), "The sign is turned: a decaying mode has Re λ below 0, and "
+         "its bound -2 Re λ / |λ|^2 is above 0."),
+        (of(lambda real, size: np.min(1 / size)), "1 / |λ| has no Re λ in it. Solve |1 + h λ| = 1 for h."),
+        (of(lambda real, size: np.mean(-2 * real / size**2)), "Every eigenvalue must stay inside: take the least of "
+         "their bounds, not the mean."),
+        (of(lambda real, size: -2 * real[-1] / size[-1] ** 2), "This looks at the last eigenvalue only."),
+        (of(lambda real, size: -2 * real[real.argmax()] / size[real.argmax()] ** 2), "This is the bound of the slowest "
+         "mode. One that decays faster may turn faster: take the least of all bounds."),
+        (of(lambda real, size: -2 * real[size.argmax()] / size[size.argmax()] ** 2), "This is the bound of the "
+         "largest eigenvalue. A small one that hardly decays may need smaller steps: take the least of all bounds."),
+        (of(_of_the_decaying), "The growing modes were left out. Where a real part is 0 or more, no rate is stable: "
+         "return 0."),
+        (0 * bounds, "0 says that no rate is stable. Where every Re λ is below 0 one is: is the sign turned?"),
     ]  # fmt: skip
     mistakes += [(np.where(rising, 0.0, values), reason) for values, reason in mistakes[1:]]
     answers = [largest_rate(jnp.asarray(values, jnp.complex64)) for values in SETS]
     if all(np.shape(answer) == values.shape for answer, values in zip(answers, SETS, strict=True)):
         raise Wrong("This is a bound for each eigenvalue. All must come home: one number, the least of them.")
+    if any(np.shape(answer) == () and isinstance(answer, float) and np.isinf(answer) for answer in answers):
+        raise Wrong(
+            "An infinite bound says that every rate is stable. Where a real part is 0 or more none is: return 0."
+        )
     found = np.array([to_array(answer, "the rate") for answer in answers])
+    if np.ptp(found) < 1e-6 and found[0] > 0:
+        raise Wrong("The same rate for every set of eigenvalues: compute it from them.")
     expect(found, bounds, "the largest rate for seven sets of eigenvalues", mistakes, tolerance=5e-3,
            otherwise="For -1 +- i it is 1; for -2 and -0.5 it is 1, by the eigenvalue farther out.")  # fmt: skip
     return "An eigenvalue λ allows h below -2 Re λ / |λ|^2: the faster a mode turns, the smaller the steps must be."
@@ -483,6 +535,26 @@ def largest_rate(eigenvalues):
             "    return jnp.maximum(jnp.min(-eigenvalues.real / jnp.abs(eigenvalues)**2), 0.0)",
             "Half of it",
         ),
+        Tempting(
+            "def largest_rate(eigenvalues):\n"
+            "    return jnp.maximum(jnp.mean(-2 * eigenvalues.real / jnp.abs(eigenvalues)**2), 0.0)",
+            "not the mean",
+        ),
+        Tempting(
+            "def largest_rate(eigenvalues):\n    return jnp.maximum(jnp.min(2 * eigenvalues.real), 0.0)",
+            "is the sign turned",
+        ),
+        Tempting(
+            "def largest_rate(eigenvalues):\n"
+            "    z = np.asarray(eigenvalues)[eigenvalues.real < 0]\n"
+            "    return min(-2 * z.real / abs(z) ** 2, default=0.0)",
+            "growing modes were left out",
+        ),
+        Tempting(
+            "def largest_rate(eigenvalues):\n    return np.inf if eigenvalues.real.max() >= 0 else 1.0",
+            "An infinite bound",
+        ),
+        Tempting("def largest_rate(eigenvalues):\n    return 1.0", "The same rate for every set"),
     ),
 )
 
@@ -505,10 +577,16 @@ def check_best_gamma(best_gamma):
         (0 * couplings, "Without a penalty the pair lies on the imaginary axis, and nothing comes home."),
         (2 * np.sqrt(couplings), "gamma^2 / 4 = s^2, not s."),
         (0.5 / couplings, "Turned round: a stronger coupling needs a heavier penalty."),
+        (1 / couplings, "Turned round: a stronger coupling needs a heavier penalty."),
+        (-2 * couplings, "The sign is turned: a weight below 0 pushes outwards."),
+        (2 * couplings**2, "gamma^2 / 4 = s^2 gives gamma = 2 s, without a square."),
+        (np.sqrt(couplings), "gamma^2 / 4 = s^2: take the root of both sides, 4 included."),
     ]
     if np.all(found >= 4.5 * couplings):
         raise Wrong("This is too heavy: the eigenvalue -gamma/2 + sqrt(gamma^2/4 - s^2) creeps back to 0 as gamma "
                     "grows. More is not better.")  # fmt: skip
+    if np.ptp(found) < 1e-6 and found[0] not in (0.0, 1.0):
+        raise Wrong("The same weight for every coupling: the best one depends on s. Put s in.")
     expect(found, 2 * couplings, "the best weight for four couplings", mistakes, tolerance=5e-3,
            otherwise="Compute max Re over a fine grid of gammas, and look where it is least.")  # fmt: skip
     return None
@@ -558,6 +636,7 @@ def best_gamma(s):
         Tempting("def best_gamma(s):\n    return 4 * s**2", "without a square"),
         Tempting("def best_gamma(s):\n    return -s", "The weight itself is wanted"),
         Tempting("def best_gamma(s):\n    return 4 * s", "Twice too much"),
+        Tempting("def best_gamma(s):\n    return 2.0", "The same weight for every coupling"),
     ),
 )
 
@@ -583,6 +662,7 @@ def check_extragradient_step(extragradient_step):
         then = np.asarray(velocity(jnp.asarray(ahead)), np.float64)
         middle = np.asarray(velocity(w + h / 2 * velocity(w)), np.float64)
         mixed = [np.array([then[0], now[1]]), np.array([now[0], then[1]])]
+        in_turn = np.asarray(velocity(jnp.stack([w[0], w[1] + h * velocity(w)[1]])), np.float64)
         here = np.asarray(w, np.float64)
         mistakes = [
             (ahead + h * then, "The step starts from w, not from the point ahead: this is two plain steps."),
@@ -597,6 +677,20 @@ def check_extragradient_step(extragradient_step):
             (then, "This is the velocity ahead. The step is w + h times it."),
             (here + then, "The step size h is missing in the second half."),
             (np.asarray(w + h * velocity(w + velocity(w))), "The look ahead has a step size, too: w + h v(w)."),
+            (here, "Nothing has moved."),
+            (here + h * np.array([in_turn[0], now[1]]), "These are alternating steps. Here both look ahead, and both "
+             "then move from w."),
+            (np.asarray(w + h * velocity(w - h * velocity(w))), "This looks back, w - h v(w): look ahead, w + h v(w)."),
+            (here - h * np.asarray(velocity(w - h * velocity(w))), "The sign is turned: `velocity` is the direction in "
+             "which the players go."),
+            (np.asarray(w + velocity(w + velocity(w))), "The step size h is missing, in both halves."),
+            (h * then, "This is the move. Add it to w."),
+            (np.asarray(w + h * velocity(velocity(w))), "v(v(w)) is the field at the wrong place: the place ahead is "
+             "w + h v(w)."),
+            (np.asarray(w + h * velocity(h * velocity(w))), "The place ahead is w + h v(w): the w is missing."),
+            (np.asarray(w + h * velocity(w + h * velocity(ahead))), "This looks ahead twice. Once is enough."),
+            (here + h * now + h**2 * np.asarray(velocity(velocity(w))), "This is right where the field is linear. "
+             "Evaluate v at the place ahead instead of multiplying it out."),
             *((here + h * both, "One player uses the field ahead, the other the old one. Both use v(ahead).")
               for both in mixed),
         ]  # fmt: skip
@@ -677,6 +771,18 @@ def extragradient_step(velocity, w, h):
             "def extragradient_step(velocity, w, h):\n    return w + h * velocity(w + velocity(w))",
             "The look ahead has a step size",
         ),
+        Tempting(
+            "def extragradient_step(velocity, w, h):\n    return w + h * velocity(w - h * velocity(w))",
+            "This looks back",
+        ),
+        Tempting(
+            """
+def extragradient_step(velocity, w, h):
+    ahead = w + h * velocity(w)
+    return w + h * velocity(w + h * velocity(ahead))
+""",
+            "looks ahead twice",
+        ),
     ),
 )
 
@@ -691,7 +797,7 @@ def check_optimistic_step(optimistic_step):
     ):
         now, here, old = (np.asarray(array, np.float64) for array in (velocity(w), w, before))
         answer = optimistic_step(velocity, w, before, h)
-        if np.shape(answer) == (2,):
+        if not isinstance(answer, (tuple, list)) and np.shape(answer) == (2,):
             raise Wrong("Return two arrays: the new w, and the field to remember for the next step.")
         moved, kept = _two(answer, "the new w", "the field to remember")
         mistakes = [
@@ -705,6 +811,18 @@ def check_optimistic_step(optimistic_step):
              "Optimistic steps go farther: 2 now - before."),
             (here - h * (2 * now - old), "The sign is turned: `velocity` is the direction in which the players go."),
             (here + h * old, "This moves along the field of the step before only."),
+            (here + h * (now + old), "Adding the field before is momentum. It is subtracted: 2 now - before."),
+            (here + h * (now - 2 * old), "The 2 belongs to the field now: 2 now - before."),
+            (here + 2 * h * now, "The field before is missing: 2 now - before."),
+            (here + 2 * h * now - old, "h multiplies both fields: h (2 now - before)."),
+            (here + 2 * now - old, "The step size h is missing."),
+            (h * (2 * now - old), "This is the move. Add it to w."),
+            (here, "Nothing has moved."),
+            (now, "This is the field. The order is: the new w, then what to remember."),
+            (here + h * np.asarray(velocity(w + h * velocity(w))), "This is extragradient, with two evaluations of the "
+             "field. Optimistic steps use `before` instead of the second."),
+            (here + h * np.asarray(velocity(w + h * before)), "This looks ahead along the field before, and evaluates "
+             "there. Here evaluate at w: 2 v(w) - before."),
         ]  # fmt: skip
         right = here + h * (2 * now - old)
         expect(to_array(moved, "the new w", (2,)), right, f"the new w for {name}", mistakes,
@@ -717,6 +835,8 @@ def check_optimistic_step(optimistic_step):
             (right, "It remembers the new place; the field v(w) is wanted."),
             (2 * now - old, "Remember the field itself, v(w), not the extrapolated one."),
             (h * now, "Remember the field, without the step size."),
+            (-now, "The sign is turned: remember v(w) itself."),
+            (0 * now, "It remembers nothing: the next step would be twice a plain one."),
         ]  # fmt: skip
         expect(to_array(kept, "what it remembers", (2,)), now, f"what it remembers for {name}", mistakes,
                otherwise="It should be v(w), for the next step to subtract.")  # fmt: skip
@@ -801,6 +921,18 @@ def optimistic_step(velocity, w, before, h):
             "def optimistic_step(velocity, w, before, h):\n    return w + h * (2 * velocity(w) - before)",
             "the field to remember",
         ),
+        Tempting(
+            "def optimistic_step(velocity, w, before, h):\n    return w + h * (2 * velocity(w) - before), None",
+            "what it remembers should be",
+        ),
+        Tempting(
+            "def optimistic_step(velocity, w, before, h):\n    return w + h * (velocity(w) + before), velocity(w)",
+            "is momentum",
+        ),
+        Tempting(
+            "def optimistic_step(velocity, w, before, h):\n    return w + 2 * h * velocity(w) - before, velocity(w)",
+            "h multiplies both",
+        ),
     ),
 )
 
@@ -818,9 +950,13 @@ def check_critical_ratio(critical_ratio):
         (1 / (4 * weights**2), "r^2 gamma^2 / 4 = r / 4: the two 4 cancel."),
         (2 / weights, "At ratio r the pair is -r gamma/2 +- sqrt(r^2 gamma^2/4 - r/4): divide by r before you solve."),
         (0 * weights + 1, "With equal rates the pair turns for every weight below 1."),
+        (weights, "Turned round: the ratio is D's rate over G's, and a light penalty needs a faster D."),
+        (-1 / weights**2, "A ratio of rates is above 0."),
         (1 / np.sqrt(weights), "Solve r^2 gamma^2 / 4 = r / 4 for r."),
     ]
     found = np.array([to_array(critical_ratio(float(gamma)), "the ratio") for gamma in weights])
+    if np.ptp(found) < 1e-6 and not np.allclose(found, 1):
+        raise Wrong("The same ratio for every weight: a lighter penalty needs a faster D. Put gamma in.")
     expect(found, right, "the ratio for four weights", mistakes, tolerance=2e-2,
            otherwise="The eigenvalues of [[0, 1/2], [-r/2, -r gamma]] turn real where r = 1 / gamma^2.")  # fmt: skip
     return "1 / gamma^2: a D that is r times as fast acts as a penalty sqrt(r) times as heavy."
@@ -862,6 +998,7 @@ def critical_ratio(gamma):
         Tempting("def critical_ratio(gamma):\n    return 1 / gamma", "divide by r"),
         Tempting("def critical_ratio(gamma):\n    return 1.0", "With equal rates"),
         Tempting("def critical_ratio(gamma):\n    return 4 / gamma**2", "coupling is s = 1/2"),
+        Tempting("def critical_ratio(gamma):\n    return 10.0", "The same ratio for every weight"),
     ),
     stretch=True,
 )
