@@ -59,6 +59,8 @@ def test_the_spectral_radius_of_f_xy_is_the_closed_form():
         ({"penalty": "r1", "penalty_weight": 0.5}, (-0.25 + math.sqrt(3) / 4 * 1j, -0.25 - math.sqrt(3) / 4 * 1j)),
         ({"penalty": "r1", "penalty_weight": 2.0}, (-1 - math.sqrt(0.75), -1 + math.sqrt(0.75))),
         ({"noise": 0.7}, (-0.1225 + 0.484762j, -0.1225 - 0.484762j)),
+        # D ten times as fast: ten times its row of [[0, 1/2], [-1/2, -1]], so x^2 + 10 x + 5/2 = 0
+        ({"penalty": "r1", "penalty_weight": 1.0, "ratio": 10.0}, (-5 - math.sqrt(22.5), -5 + math.sqrt(22.5))),
     ],
 )
 def test_the_flow_of_the_dirac_gan_has_the_published_eigenvalues_and_a_step_one_plus_h_of_them(values, pair):

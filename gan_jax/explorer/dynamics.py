@@ -41,13 +41,19 @@ class Spectra(NamedTuple):
 def spectra(game: Game, rule: Rule, rates: Sequence[Real], dials: Mapping[str, Real]) -> Spectra:
     """Compute the eigenvalues at 0, as `theory.eigenvalues` and `theory.update_eigenvalues` do.
 
+    Where D has a rate of its own, so has its part of the flow: time is counted in G's steps.
+
     >>> found = spectra(theory.bilinear, theory.UPDATES["simultaneous"], (0.5, 0.5), {})
     >>> round(found.radius, 5)
     1.11803
     """
     rest = np.zeros(2)
     try:
-        flow = theory.eigenvalues(game, rest)
+        flow = theory.eigenvalues(game, rest)  # raises where there are none
+        if rates[0] != rates[1]:
+            with theory.double_precision():
+                matrix = np.asarray(theory.jacobian(game, rest))
+            flow = np.sort_complex(np.linalg.eigvals(np.array([[1.0], [rates[1] / rates[0]]]) * matrix))
         return Spectra(flow, theory.update_eigenvalues(game, rest, list(rates), update=rule, dials=dials))
     except ValueError:  # not smooth there, or not finite
         return Spectra(np.zeros(0, complex), np.zeros(0, complex))
