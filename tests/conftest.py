@@ -1,5 +1,7 @@
 """Every test runs JAX strictly: a silent broadcast raises, and so does every warning (pyproject.toml)."""
 
+import itertools
+
 import jax
 import jaxtyping
 import pytest
@@ -8,6 +10,17 @@ from gan_jax import data, nets, theory
 from gan_jax.train import Gan
 
 jax.config.update("jax_numpy_rank_promotion", "raise")  # catches (n,) - (n, 1), the classic GAN bug
+
+
+_tests = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _forget_programs():
+    """Lets go of compiled programs now and then: thousands of them fill the memory, and a process's table of maps."""
+    yield
+    if next(_tests) % 200 == 0:
+        jax.clear_caches()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -349,6 +350,7 @@ def test_wrong_settings_are_refused_with_a_remedy(settings, error, message, as_u
 
 
 def test_moving_a_dial_compiles_nothing():
+    jax.clear_caches()  # else another test may have compiled what the last line expects
     live = explorer.portrait("dirac", update="consensus", penalty="r1", average="exponential")
     programs = (paths._play, spectra._step_matrix, games._jacobian, spectra._changes, dynamics._velocities())
     compiled = lambda: [program._cache_size() for program in programs]  # noqa: E731

@@ -259,7 +259,7 @@ def test_the_bytes_at_work_are_of_the_size_that_the_compiler_says():
     game = blocks.Game(gan, hyper, target)
     told = blocks.plan(game, 4, 1, 1, None)
     (block, *_) = blocks.begin(game, replace(told, width=4, blocks=1, devices=1), {}, jax.random.split(KEYS[0], 4))
-    walk = jax.jit(lambda block: blocks._walk(gan, None, hyper, target, 0, 1, 1, block))
+    walk = jax.jit(lambda block: blocks._walk_block(gan, None, hyper, target, 0, 1, 1, block))
     memory = walk.lower(block).compile().memory_analysis()
     history = 4 * 4 * 5 * blocks.CAPACITY
     real = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes - 2 * history
@@ -284,9 +284,9 @@ def test_moving_values_the_target_or_the_number_of_steps_compiles_nothing(whole)
 def test_a_switch_that_all_runs_share_stays_a_switch():
     def program(own):
         shared = train.dials(SMALL, Hyperparams())
-        states = jax.eval_shape(lambda own, keys: blocks._begin(SMALL, shared, own, keys), own, KEYS)
+        states = jax.eval_shape(lambda own, keys: blocks._begin_block(SMALL, shared, own, keys), own, KEYS)
         block = blocks.Block(own, states, jnp.full(3, -1))
-        return str(jax.make_jaxpr(lambda block: blocks._walk(SMALL, None, shared, RING, 0, 1, 1, block))(block))
+        return str(jax.make_jaxpr(lambda block: blocks._walk_block(SMALL, None, shared, RING, 0, 1, 1, block))(block))
 
     assert "cond[" in program({"lr_g": jnp.full(3, 1e-3)})
     assert "cond[" not in program({"instance_noise": jnp.full(3, 0.1)})
