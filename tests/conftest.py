@@ -1,6 +1,7 @@
 """Every test runs JAX strictly: a silent broadcast raises, and so does every warning (pyproject.toml)."""
 
 import itertools
+import signal
 
 import jax
 import jaxtyping
@@ -9,6 +10,8 @@ import pytest
 from gan_jax import data, nets, theory
 from gan_jax.train import Gan
 
+# a process that a script starts in the background ignores Ctrl-C, which tests of interruptions send
+signal.signal(signal.SIGINT, signal.default_int_handler)
 jax.config.update("jax_numpy_rank_promotion", "raise")  # catches (n,) - (n, 1), the classic GAN bug
 
 
