@@ -103,6 +103,31 @@ def test_d_steps_give_the_discriminator_that_many_updates_on_fresh_batches(small
     assert moved(after) > 1.5 * moved(once)
 
 
+def test_g_steps_give_the_generator_that_many_updates_on_fresh_batches(small_gan, ring):
+    """With D held and plain SGD, three updates of G are written out with the loss's own gradient."""
+    gan = replace(small_gan, g_steps=3, optimizer="sgd", update="simultaneous")
+    hyper = Hyperparams(lr_g=0.1, lr_d=0.0, beta1=0.0)
+    start = train.init(gan, hyper, KEY)
+    after, history = train.step(gan, hyper, ring, start)
+    first = jax.random.split(jax.random.fold_in(start.key, 0), 1 + gan.d_steps)[0]
+    g_def, g = nnx.split(start.generator)
+    for key in [first, jax.random.fold_in(first, 1), jax.random.fold_in(first, 2)]:
+        real_key, latent_key = jax.random.split(key, 5)[:2]
+        z, real = gan.noise(latent_key, gan.batch_size), ring.sample(real_key, gan.batch_size)
+
+        def objective(g, z=z, real=real):
+            judged = (start.discriminator(x).reshape(-1) for x in (real, nnx.merge(g_def, g)(z)))
+            return gan.loss.generator(*judged)
+
+        loss, gradient = jax.value_and_grad(objective)(g)
+        g = jax.tree.map(lambda p, d: p - 0.1 * d, g, gradient)
+    for ours, theirs in zip(leaves(after.generator), jax.tree.leaves(g), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    np.testing.assert_allclose(history.loss_g, loss, rtol=1e-5)
+    once, _ = train.step(replace(gan, g_steps=1), hyper, ring, start)
+    assert not equal(once.generator, after.generator)
+
+
 class Recorder(nnx.Module):
     """A generator that keeps the latents it was given, to see which noise a step uses."""
 
@@ -345,6 +370,7 @@ class TestBadInput:
             ({"penalty": 10.0}, "penalty must be a losses.Penalty"),
             ({"batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),
             ({"d_steps": 1.5}, "d_steps must be a whole number"),
+            ({"g_steps": 0}, "g_steps must be a whole number of at least 1"),
             ({"optimizer": "adamw"}, "did you mean 'adam'"),
             ({"update": "alternate"}, "did you mean 'alternating'"),
             ({"latent": "gauss"}, "Known: normal, uniform"),

@@ -178,7 +178,7 @@ class _Match:
 
 
 def _in_turn(match: _Match, g: _Player, d: _Player, key: Key[Array, ""]) -> tuple[_Player, _Player, _Seen, Array]:
-    """`d_steps` updates of D, then one of G, against the new D or against D as it stood."""
+    """`d_steps` updates of D, then `g_steps` of G, against the new D or against D as it stood."""
     keys = jax.random.split(key, 1 + match.gan.d_steps)
 
     def update_discriminator(d, key):
@@ -187,8 +187,17 @@ def _in_turn(match: _Match, g: _Player, d: _Player, key: Key[Array, ""]) -> tupl
 
     after, seen = jax.lax.scan(update_discriminator, d, keys[1:])
     opponent = d if match.gan.update == "simultaneous" else after
-    gradient, rest, loss_g = match.gradient_g(g, opponent, keys[0])
-    return match.moved_g(g, gradient, rest), after, jax.tree.map(lambda values: values[-1], seen), loss_g
+
+    def update_generator(g, key):
+        gradient, rest, loss = match.gradient_g(g, opponent, key)
+        return match.moved_g(g, gradient, rest), loss
+
+    g, loss_g = update_generator(g, keys[0])
+    if match.gan.g_steps > 1:  # keys of their own, so that a game of one update keeps its numbers
+        further = jax.vmap(lambda i: jax.random.fold_in(keys[0], i))(jnp.arange(1, match.gan.g_steps))
+        g, losses_g = jax.lax.scan(update_generator, g, further)
+        loss_g = losses_g[-1]
+    return g, after, jax.tree.map(lambda values: values[-1], seen), loss_g
 
 
 def _looking_ahead(match: _Match, g: _Player, d: _Player, key: Key[Array, ""]) -> tuple[_Player, _Player, _Seen, Array]:

@@ -58,9 +58,10 @@ class Gan:
         latent_dim: numbers in z; taken from the generator's recipe when left out.
         latent: name in `LATENTS`.
         batch_size: samples of each kind that a player sees in an update.
-        d_steps: updates of D in a step; G has one.
+        d_steps: updates of D in a step.
+        g_steps: updates of G in a step, after D's, each on a batch of its own.
         optimizer: name in `OPTIMIZERS`, for both players.
-        update: name in `UPDATES`; extragradient moves both players together, so it takes a `d_steps` of 1.
+        update: name in `UPDATES`; extragradient moves both players together, so it takes 1 update of each.
         packing: samples that D judges together, as one input `packing` times as wide, with one logit (PacGAN, Lin et
             al. 2018); `batch_size` is a multiple of it.
         unrolled_steps: further updates of D, on G's own batch and by D's optimiser, after which G's loss is taken;
@@ -84,6 +85,7 @@ class Gan:
     latent: str = "normal"
     batch_size: int = 256
     d_steps: int = 1
+    g_steps: int = 1
     optimizer: str = "adam"
     update: str = "alternating"
     packing: int = 1
@@ -104,7 +106,7 @@ class Gan:
             if inputs is None:
                 raise ValueError("this generator's recipe does not say how long its latent is; give latent_dim=...")
             object.__setattr__(self, "latent_dim", inputs)
-        for name in ("latent_dim", "batch_size", "d_steps", "packing", "unrolled_steps"):
+        for name in ("latent_dim", "batch_size", "d_steps", "g_steps", "packing", "unrolled_steps"):
             check_count(getattr(self, name), name, least=int(name != "unrolled_steps"))
             object.__setattr__(self, name, int(getattr(self, name)))  # an array of JAX has no hash
         if getattr(self.generator, "group", 1) > 1:
@@ -118,10 +120,11 @@ class Gan:
                 f"D judges {self.judged_together} samples together, so batch_size must be a multiple of that, "
                 f"got {self.batch_size}"
             )
-        if self.update == "extragradient" and self.d_steps != 1:
+        if self.update == "extragradient" and (self.d_steps, self.g_steps) != (1, 1):
             raise ValueError(
-                f"extragradient moves both players together, got d_steps={self.d_steps}; "
-                "set d_steps=1, and give D a larger lr_d instead"
+                "extragradient moves both players together, got "
+                f"d_steps={self.d_steps} and g_steps={self.g_steps}; "
+                "set both to 1, and give one player a larger learning rate instead"
             )
 
     @property
