@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { load, pretend } from "./load.mjs";
+
+const SIDE = 64;
+
+async function start(t, settings) {
+  const page = pretend(settings);
+  t.after(page.restore);
+  const { createDriver } = await load("lab.js", ["createDriver"]);
+  const [driver, sent, painted] = [createDriver(), [], []];
+  let hear;
+  let broken = false;
+  const unplug = driver.connect({
+    on: (_, callback) => (hear = callback),
+    off: () => (hear = null),
+    send: (message) => {
+      if (broken) throw new Error("no connection");
+      sent.push(message);
+    },
+  });
+  const view = { update() {}, paint: (frame) => painted.push(frame.serial) };
+  driver.add(view);
+  let serial = 0;
+  const frame = (request, step = 0) => hear({ type: "frame", request, serial: ++serial, step, bins: 0 }, [new DataView(new ArrayBuffer(SIDE * SIDE))]);
+  const steps = () => sent.filter(({ type }) => type === "step").map(({ request }) => request);
+  const wake = () => [1, 2].forEach((request) => frame(request));
+  return { page, driver, view, sent, painted, unplug, frame, steps, wake, hear: (message) => hear(message), cut: () => (broken = true) };
+}
+
+test("two requests are in flight, and each answer brings one more", async (t) => {
+  const { page, driver, frame, steps, wake } = await start(t);
+  wake();
+  driver.play();
+  assert.deepEqual(steps(), [3, 4]);
+  page.frame();
+  assert.deepEqual(steps(), [3, 4]); // nothing is asked while nothing is answered
+  frame(3, 10);
+  page.frame();
+  assert.deepEqual(steps(), [3, 4, 5]);
+  frame(4, 20);
+  frame(5, 30);
+  page.frame();
+  assert.deepEqual(steps(), [3, 4, 5, 6, 7]);
+});
+
+test("only the newest frame is painted, and an older one never after it", async (t) => {
+  const { page, painted, frame, hear } = await start(t);
+  frame(1);
+  frame(2);
+  frame(null);
+  page.frame();
+  page.frame();
+  assert.deepEqual(painted, [3]);
+  hear({ type: "frame", request: null, serial: 2, step: 0, bins: 0 });
+  page.frame();
+  assert.deepEqual(painted, [3]);
+});
+
+test("a silent kernel is told after some seconds, and asked no more until it answers", async (t) => {
+  const { page, driver, frame, steps, wake } = await start(t);
+  wake();
+  driver.play();
+  page.wait(5000);
+  assert.equal(driver.state.stalled, false);
+  page.wait(2000);
+  assert.equal(driver.state.stalled, true);
+  assert.match(driver.state.notice.text, /not answered/);
+  page.frame();
+  assert.equal(steps().length, 2);
+  frame(3, 10);
+  page.frame();
+  assert.equal(driver.state.stalled, false);
+  assert.equal(driver.state.notice, null);
+  assert.equal(steps().length, 3);
+});
+
+test("while it compiles the page is patient", async (t) => {
+  const { page, driver, wake, hear } = await start(t);
+  wake();
+  driver.play();
+  hear({ type: "compiling", text: "Compiling" });
+  page.wait(60_000);
+  assert.equal(driver.state.stalled, false);
+  page.wait(61_000);
+  assert.equal(driver.state.stalled, true);
+});
+
+test("a refused value is told and training goes on; a failed step ends it", async (t) => {
+  const { driver, wake, hear } = await start(t);
+  wake();
+  driver.play();
+  hear({ type: "error", text: "lr_g must be a number", request: null });
+  assert.equal(driver.state.playing, true);
+  assert.equal(driver.state.notice.text, "lr_g must be a number");
+  hear({ type: "error", text: "the loss raised", request: 3 });
+  assert.equal(driver.state.playing, false);
+  assert.equal(driver.state.notice.text, "the loss raised");
+});
+
+test("another view that plays stops this one", async (t) => {
+  const { driver, wake, hear } = await start(t);
+  wake();
+  driver.play();
+  hear({ type: "driver", driver: "another" });
+  assert.equal(driver.state.playing, false);
+});
+
+test("a send that fails says what to do and leaves nothing waiting", async (t) => {
+  const { page, driver, wake, cut } = await start(t);
+  wake();
+  cut();
+  driver.play();
+  assert.equal(driver.state.playing, false);
+  assert.match(driver.state.notice.text, /Run this cell again/);
+  page.wait(10_000);
+  assert.equal(driver.state.stalled, false);
+});
+
+test("when the last view closes nothing is left that would run", async (t) => {
+  const { page, driver, view, wake, frame, steps, unplug } = await start(t);
+  wake();
+  driver.play();
+  frame(3, 10);
+  driver.remove(view);
+  unplug();
+  assert.equal(page.pending, 0);
+  assert.equal(driver.state.playing, false);
+  assert.equal(steps().length, 2);
+});
+
+test("who asked for less motion sees four pictures a second, of all the steps", async (t) => {
+  const { page, driver, painted, frame, steps, wake } = await start(t, { calm: true });
+  wake();
+  page.frame(300);
+  driver.play();
+  for (let i = 0; i < 63; i++) { // prettier-ignore
+    frame(steps().at(-1), 10 * i);
+    page.frame(16);
+  }
+  assert.ok(painted.length >= 4 && painted.length <= 6, `${painted.length} pictures in a second`);
+});
