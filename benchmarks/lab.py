@@ -73,8 +73,7 @@ def without_a_page(seconds: float = 5.0) -> dict[str, float]:
 
 def in_the_browser(seconds: float = 10.0, repeats: int = 3, moves: int = 20) -> dict[str, float]:
     """Pictures and steps a second and the slider's latency in JupyterLab; medians over repeats."""
-    from browsing import chromium, jupyter_lab, write_notebook
-    from test_browser import Notebook
+    from browsing import Notebook, chromium, jupyter_lab, write_notebook
 
     folder = Path(tempfile.mkdtemp())
     write_notebook(folder / "lab.ipynb", "from gan_jax import lab\nlab.open()")

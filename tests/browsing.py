@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -42,7 +43,10 @@ def chromium():
 
 @contextlib.contextmanager
 def jupyter_lab(folder: Path, python: str = sys.executable):
-    """JupyterLab on `folder`, on a free port of this machine; yields a function from a notebook's name to its URL."""
+    """A Jupyter server on `folder`, on a free port of this machine; yields a function from a notebook's name to a URL.
+
+    That is the notebook's address in JupyterLab; with `page="notebooks"` in Notebook 7, `"voila/render"` in Voilà.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -71,7 +75,7 @@ def jupyter_lab(folder: Path, python: str = sys.executable):
                 break
             assert server.poll() is None, (home / "log.txt").read_text()
             time.sleep(0.5)
-        yield lambda name: f"http://127.0.0.1:{port}/lab/tree/{name}?token={token}&reset"
+        yield lambda name, page="lab/tree": f"http://127.0.0.1:{port}/{page}/{name}?token={token}&reset"
     finally:
         server.terminate()
         try:
@@ -98,6 +102,108 @@ def browser():
         pytest.fail(line) if os.environ.get("CI") == "true" else pytest.skip(line)
     with chromium() as opened:
         yield opened
+
+
+# ---- a notebook, in the pages that a Jupyter server serves ----
+
+
+class Notebook:
+    """A notebook open in JupyterLab."""
+
+    def __init__(self, page, address):
+        self.page, self.errors = page, []
+        origin = address.split("/lab/tree/")[0]
+        page.on("console", lambda m: self.note(m, origin))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.api = lambda path: origin + f"/api/{path}?" + address.split("?")[1]
+        page.goto(address)
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached", timeout=120_000)
+        for _ in range(240):  # the page calls a kernel idle that it is not yet connected to
+            if any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in self.kernels()):
+                break
+            page.wait_for_timeout(250)
+        page.wait_for_timeout(1000)
+
+    def note(self, message, origin):
+        """Keep an error of the console; a badge's picture that no network brings is none."""
+        elsewhere = message.text.startswith("Failed to load resource") and not message.location["url"].startswith(
+            origin
+        )
+        if message.type == "error" and not elsewhere:
+            self.errors.append(message.text)
+
+    def kernels(self):
+        with urllib.request.urlopen(self.api("kernels"), timeout=10) as answer:
+            return json.load(answer)
+
+    def shut_down(self):
+        """End the kernels, so that the next notebook has the memory."""
+        for kernel in self.kernels():
+            request = urllib.request.Request(self.api(f"kernels/{kernel['id']}"), method="DELETE")
+            urllib.request.urlopen(request, timeout=30).close()
+
+    def command(self, menu, command):
+        """Choose from JupyterLab's menu bar, by the command's name, which no version or shortcut changes."""
+        self.page.locator(".lm-MenuBar-item").get_by_text(menu, exact=True).click()
+        self.page.locator(f".lm-Menu-item[data-command='{command}']").click()
+
+    def run_all(self, timeout=240):
+        prompts = "() => [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map((n) => n.textContent)"
+        before = self.page.evaluate(prompts)
+        until = time.monotonic() + timeout
+        while time.monotonic() < until:
+            self.command("Run", "runmenu:run-all")
+            self.page.wait_for_timeout(3000)
+            if self.page.evaluate(prompts) != before:  # else the kernel was not ready to be asked
+                break
+        while not all(any(c.isdigit() for c in text) for text in self.page.evaluate(prompts)):
+            assert not self.failures(), self.failures()
+            assert time.monotonic() < until, f"not run in {timeout} s: {self.page.evaluate(prompts)}"
+            self.page.wait_for_timeout(200)
+
+    def failures(self):
+        """What the cells have written to the error stream, and their exceptions."""
+        kinds = ("stderr", "error")
+        found = [self.page.locator(f"[data-mime-type='application/vnd.jupyter.{kind}']") for kind in kinds]
+        return [text for each in found for text in each.all_inner_texts()]
+
+    def run(self, index):
+        cell = self.page.locator(".jp-CodeCell").nth(index)
+        cell.locator(".jp-InputArea-prompt").click()
+        self.page.keyboard.press("Control+Enter")
+        self.page.wait_for_timeout(300)
+        self.page.wait_for_function(
+            "i => /[0-9]/.test(document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')[i].textContent)",
+            arg=index,
+            timeout=60_000,
+        )
+        return cell.locator(".jp-OutputArea-output").all_inner_texts()
+
+    def lab(self, index=0):
+        return OneLab(self.page.locator(".gan-lab").nth(index))
+
+
+class OneLab:
+    def __init__(self, root):
+        self.root = root
+
+    @property
+    def step(self):
+        return int(self.root.get_attribute("data-step"))
+
+    def press(self, name):
+        self.root.get_by_role("button", name=name).click()
+
+    def picture(self):
+        return self.root.locator(".gan-lab-stage").evaluate("node => node.toDataURL()")
+
+    def advances(self, seconds=30):
+        """Wait until it has taken more steps."""
+        start, until = self.step, time.monotonic() + seconds
+        while self.step == start:
+            assert time.monotonic() < until, f"no step in {seconds} s"
+            self.root.page.wait_for_timeout(50)
 
 
 # ---- a widget's JavaScript alone, in a bare page ----
