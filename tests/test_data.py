@@ -22,12 +22,16 @@ import scipy.special
 import scipy.stats
 from sklearn.datasets import load_digits
 
-from gan_jax import data, nets, train
+from gan_jax import data, metrics, nets, train
 from gan_jax.data import images
 from gan_jax.errors import UnknownName
+from gan_jax.train import loops
 
 KEY = jax.random.key(0)
-SMOOTH = [name for name in data.TARGETS if name != "checkerboard"]
+HEART = np.linspace(0, 2 * np.pi, 101)[1:]  # 100 points of the curve that is known by this name
+HEART = np.stack([np.sin(HEART) ** 3, np.cos(HEART) - np.cos(2 * HEART) / 3 - np.cos(3 * HEART) / 8], axis=1)
+MEMBERS = {**data.TARGETS, "drawn": functools.partial(data.drawn, HEART, scale=0.04)}
+SMOOTH = [name for name in MEMBERS if name != "checkerboard"]
 
 
 @functools.cache
@@ -36,21 +40,21 @@ def quadrature(name):
     step = 0.025  # the finest scale is 0.02: the midpoint rule of a Gaussian is exact to 1e-5 there
     line = np.arange(-2, 2, step) + step / 2
     points = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2).astype(np.float32)
-    log_p = jax.jit(lambda target, x: target.log_prob(x))(data.TARGETS[name](), points)
+    log_p = jax.jit(lambda target, x: target.log_prob(x))(MEMBERS[name](), points)
     return points.astype(np.float64), np.exp(np.asarray(log_p, np.float64)) * step**2
 
 
 @functools.cache
 def samples_of(name, seed=0):
-    return np.asarray(data.TARGETS[name]().sample(jax.random.key(seed), 20_000))
+    return np.asarray(MEMBERS[name]().sample(jax.random.key(seed), 20_000))
 
 
 # every member of the menu
 
 
-@pytest.mark.parametrize("name", data.TARGETS)
+@pytest.mark.parametrize("name", MEMBERS)
 def test_samples_have_the_shape_that_is_told_and_are_a_function_of_the_key(name):
-    target = data.TARGETS[name]()
+    target = MEMBERS[name]()
     assert isinstance(target, data.Target)
     x = target.sample(KEY, 20_000)
     assert x.shape == (20_000, *target.shape) == (20_000, 2)
@@ -59,12 +63,12 @@ def test_samples_have_the_shape_that_is_told_and_are_a_function_of_the_key(name)
     assert not np.any(np.all(x == samples_of(name, seed=1), axis=1))
 
 
-@pytest.mark.parametrize("name", data.TARGETS)
+@pytest.mark.parametrize("name", MEMBERS)
 def test_densities_integrate_to_one(name):
     assert abs(quadrature(name)[1].sum() - 1) < 1e-4
 
 
-@pytest.mark.parametrize("name", data.TARGETS)
+@pytest.mark.parametrize("name", MEMBERS)
 def test_samples_follow_the_density(name):
     # the characteristic function E cos(w.x) + E sin(w.x) at waves from 1 down to 0.1 long, by samples and by
     # quadrature; a mean of n numbers of variance below 2 is off by 5 sqrt(2 / n) once in a million
@@ -76,28 +80,28 @@ def test_samples_follow_the_density(name):
     assert np.abs(by_samples - mass @ feature(points)).max() < 5 * np.sqrt(2 / 20_000)
 
 
-@pytest.mark.parametrize("name", data.TARGETS)
+@pytest.mark.parametrize("name", MEMBERS)
 def test_the_mean_log_density_of_samples_is_minus_the_entropy(name):
     # what waves are too long to see: samples of a curve whose noise is 2 % too large fail here
     mass = quadrature(name)[1]
     held = mass > 0
     minus_entropy = np.sum(mass[held] * np.log(mass[held] / 0.025**2))
-    log_p = np.asarray(data.TARGETS[name]().log_prob(samples_of(name)), np.float64)
+    log_p = np.asarray(MEMBERS[name]().log_prob(samples_of(name)), np.float64)
     assert abs(log_p.mean() - minus_entropy) < 5 * log_p.std() / np.sqrt(len(log_p)) + 1e-4
 
 
 @pytest.mark.parametrize("name", SMOOTH)
 def test_gradients_of_the_log_density_are_finite_near_and_far(name):
-    target = data.TARGETS[name]()
+    target = MEMBERS[name]()
     x = jnp.concatenate([samples_of(name)[:20], jnp.array([[0.0, 0.0], [10.0, -10.0], [100.0, 0.0]])])
     gradient = jax.grad(lambda x: target.log_prob(x).sum())(x)
     assert np.isfinite(gradient).all()
     assert np.all(gradient[-1] * jnp.array([-1.0, 0.0]) >= 0)  # from far away uphill is back
 
 
-@pytest.mark.parametrize("name", data.TARGETS)
+@pytest.mark.parametrize("name", MEMBERS)
 def test_log_prob_takes_one_point_or_many_from_numpy_or_jax(name):
-    target = data.TARGETS[name]()
+    target = MEMBERS[name]()
     x = samples_of(name)[:6]
     many = target.log_prob(x)
     assert many.shape == (6,)
@@ -106,7 +110,7 @@ def test_log_prob_takes_one_point_or_many_from_numpy_or_jax(name):
     np.testing.assert_allclose(target.log_prob(x[0]), many[0], rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", data.TARGETS)
+@pytest.mark.parametrize("name", MEMBERS)
 def test_moving_a_number_of_a_target_does_not_compile_again(name):
     traces = []
 
@@ -116,17 +120,17 @@ def test_moving_a_number_of_a_target_does_not_compile_again(name):
         x = target.sample(key, 8)
         return x, target.log_prob(x)
 
-    target = data.TARGETS[name]()
-    moved = jax.tree.map(lambda leaf: leaf * 1.25, target)
+    target = MEMBERS[name]()
+    moved = jax.tree.map(lambda leaf: leaf * 1.25 if leaf.dtype == jnp.float32 else leaf - 1, target)
     before, after = both(target, KEY), both(moved, KEY)
     assert len(traces) == 1
     assert not np.array_equal(before[0], after[0])
     np.testing.assert_allclose(after[0], moved.sample(KEY, 8), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", data.TARGETS)
+@pytest.mark.parametrize("name", MEMBERS)
 def test_the_window_of_a_target_is_square_and_holds_its_samples(name):
-    target = data.TARGETS[name]()
+    target = MEMBERS[name]()
     left, right, bottom, top = data.bounds(target)
     assert right - left == pytest.approx(top - bottom)
     x, y = samples_of(name).T
@@ -229,6 +233,65 @@ def test_a_curve_without_noise_has_samples_and_says_why_it_has_no_density(name):
         target.log_prob(x)
 
 
+# a drawing
+
+
+density = jax.jit(lambda target, x: target.log_prob(x))
+
+
+def test_what_is_drawn_is_a_mixture_of_equal_weights_at_its_points():
+    places = np.random.default_rng(0).normal(size=(7, 2))
+    x = np.random.default_rng(1).normal(scale=2, size=(50, 2)).astype(np.float32)
+    expected = density(data.mixture(places, 0.3), x)
+    np.testing.assert_allclose(density(data.drawn(places, scale=0.3), x), expected, rtol=1e-5, atol=1e-5)
+    near = data.drawn(10 * places, scale=0.01).sample(KEY, 7000)  # far apart: each sample has one nearest point
+    distance = np.linalg.norm(near[:, None] - 10 * places[None], axis=2)
+    assert distance.min(axis=1).max() < 0.06
+    assert scipy.stats.chisquare(np.bincount(distance.argmin(axis=1), minlength=7)).pvalue > 0.001
+
+
+def test_of_many_points_256_are_kept_in_their_order_and_those_are_kept_again():
+    stroke = np.stack([np.linspace(-1, 1, 1000), np.zeros(1000)], axis=1)
+    target = data.drawn(stroke)
+    assert int(target.count) == 256
+    np.testing.assert_allclose(target.points[:, 0], (np.arange(256) + 0.5) / 128 - 1, atol=3e-3)
+    again = data.drawn(np.asarray(target.points))
+    np.testing.assert_array_equal(again.points, target.points)
+
+
+def test_no_drawing_compiles_the_training_step_that_another_has_compiled(small_gan):
+    drawings = (data.drawn(points) for points in (HEART, [(0.5, -0.5)], np.repeat(HEART, 50, axis=0)))
+    state = train.init(small_gan, train.Hyperparams(), KEY)
+    after, programs = [], []
+    for target in drawings:
+        trained, _ = train.steps(small_gan, train.Hyperparams(), target, state, 3)
+        after.append(np.asarray(jax.tree.leaves(trained.generator)[0]))
+        programs.append(loops._loop_compiled._cache_size())
+    assert programs[0] == programs[1] == programs[2]
+    assert not np.array_equal(after[0], after[1])
+    assert not np.array_equal(after[0], after[2])
+
+
+def test_drawings_side_by_side_under_vmap_are_each_as_alone():
+    @jax.jit
+    def both(target):
+        return target.sample(KEY, 5), target.log_prob(jnp.ones((3, 2)))
+
+    drawings = [data.drawn(HEART), data.drawn([(0.5, -0.5)], scale=0.2)]
+    together = jax.jit(jax.vmap(both))(jax.tree.map(lambda *leaves: jnp.stack(leaves), *drawings))
+    for i, target in enumerate(drawings):
+        for ours, alone in zip(together, both(target), strict=True):
+            np.testing.assert_allclose(ours[i], alone, rtol=1e-5, atol=1e-5)
+
+
+def test_the_points_of_a_drawing_are_no_modes(as_users_see_it):
+    target = data.drawn(HEART)
+    assert not isinstance(target, data.Mixture)
+    assert metrics.suitable(target) == metrics.suitable(data.spiral())
+    with pytest.raises(TypeError, match="Drawn has no modes to count; take a mixture"):
+        metrics.modes_covered(HEART, target)
+
+
 # bad input
 
 
@@ -251,6 +314,18 @@ def test_a_curve_without_noise_has_samples_and_says_why_it_has_no_density(name):
         (lambda: data.checkerboard(3), "squares must be even.*got 3"),
         (lambda: data.checkerboard(0), "squares must be a whole number of at least 2, got 0"),
         (lambda: data.checkerboard(4, half_width=-1.0), r"half_width .* must be positive, got -1\.0"),
+        (lambda: data.clusters(scale=-1.0), "must be positive"),
+        (lambda: data.drawn([]), r"shape \(n, 2\) with n from 1 to 10,000, got shape \(0,\)"),
+        (lambda: data.drawn(np.zeros((0, 2))), r"got shape \(0, 2\)"),
+        (lambda: data.drawn(0.5), r"got shape \(\)"),
+        (lambda: data.drawn([0.0, 1.0]), r"got shape \(2,\)"),
+        (lambda: data.drawn(np.zeros((4, 3))), r"got shape \(4, 3\)"),
+        (lambda: data.drawn(np.zeros((10_001, 2))), r"10,000, got shape \(10001, 2\)"),
+        (lambda: data.drawn([(0, 0), (0, np.nan), (np.inf, 0)]), "2 of 3 are NaN or infinite: leave them out"),
+        (lambda: data.drawn([(0, 0)], scale=0), "scale is a standard deviation and must be positive, got 0"),
+        (lambda: data.drawn([(0, 0)], scale=float("nan")), "must be positive, got nan"),
+        (lambda: data.drawn([(0, 501)]), r"10,000 times the scale of the origin, here 500, .* lies at 501: divide"),
+        (lambda: data.drawn([(0, 1e300)]), "lies at 1e.300"),
         (lambda: data.bounds(data.gaussian()), r"only a 2-D target .* \(1,\)"),
     ],
 )

@@ -9,6 +9,7 @@ from .distributions import (
     bounds,
     checkerboard,
     circle,
+    clusters,
     gaussian,
     grid,
     line,
@@ -18,6 +19,7 @@ from .distributions import (
     swiss_roll,
     two_moons,
 )
+from .drawn import Drawn, drawn
 from .images import Dataset, cifar10, dataset, digits, fashion_mnist, mnist, mnist_5000, to_images
 from .stacked import Stacked, stacked, stacked_digits
 
@@ -26,6 +28,7 @@ __all__ = [
     "Checkerboard",
     "Curve",
     "Dataset",
+    "Drawn",
     "Mixture",
     "Stacked",
     "Target",
@@ -33,8 +36,10 @@ __all__ = [
     "checkerboard",
     "cifar10",
     "circle",
+    "clusters",
     "dataset",
     "digits",
+    "drawn",
     "fashion_mnist",
     "gaussian",
     "grid",

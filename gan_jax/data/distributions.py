@@ -231,6 +231,22 @@ def grid(side: int = 5, *, spacing: float | int = 2.0, scale: float | int = 0.05
     return mixture(np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2), scale)
 
 
+def clusters(*, scale: float | int = 0.08) -> Mixture:
+    """Make three clusters far apart and unlike: the small one holds a fifth of the samples, the widest a half.
+
+    Where a ring asks whether a generator finds all of its modes, this asks whether it also gives each its share and
+    its width, with nothing in between.
+
+    Args:
+        scale: standard deviation of the smallest; the others' are 1.5 and 2.5 times as large.
+
+    >>> clusters().weights.tolist(), clusters().scales.tolist()
+    ([0.2..., 0.3..., 0.5], [0.07..., 0.1..., 0.2...])
+    """
+    widths = scale * np.array([1.0, 1.5, 2.5])
+    return mixture([(-0.9, 0.5), (-0.2, -0.8), (0.8, 0.4)], widths, [0.2, 0.3, 0.5])
+
+
 def _curve(path: Callable, noise: float | int) -> Curve:
     if not (np.isfinite(noise) and noise >= 0):
         raise ValueError(f"noise is a standard deviation and must not be negative, got {noise!r}")
@@ -313,6 +329,7 @@ TARGETS: Menu[Callable[..., Target]] = Menu(
         "grid": functools.partial(grid, 5, spacing=0.6, scale=0.03),
         "gaussian": functools.partial(gaussian, (0.5, 0.3), 0.3),
         "two gaussians": functools.partial(mixture, [(-0.8, 0.0), (0.8, 0.0)], 0.15),
+        "clusters": clusters,
         "line": line,
         "circle": circle,
         "spiral": spiral,
