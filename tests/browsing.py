@@ -108,11 +108,11 @@ def browser():
 
 
 class Notebook:
-    """A notebook open in JupyterLab."""
+    """A notebook open in JupyterLab, or in Notebook 7."""
 
     def __init__(self, page, address):
         self.page, self.errors = page, []
-        origin = address.split("/lab/tree/")[0]
+        origin = address[: address.index("/", len("http://"))]
         page.on("console", lambda m: self.note(m, origin))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.api = lambda path: origin + f"/api/{path}?" + address.split("?")[1]
@@ -180,6 +180,25 @@ class Notebook:
         )
         return cell.locator(".jp-OutputArea-output").all_inner_texts()
 
+    def ask(self, folder, code, timeout=60):
+        """Run code on the notebook's kernel from outside the page, as another cell would; returns what it prints."""
+        from jupyter_client import BlockingKernelClient
+
+        (kernel,) = self.kernels()
+        client = BlockingKernelClient()
+        client.load_connection_file(str(folder / ".jupyter-home/jupyter_runtime_dir" / f"kernel-{kernel['id']}.json"))
+        client.start_channels()
+        printed = []
+        try:
+            reply = client.execute_interactive(
+                code, allow_stdin=False, timeout=timeout, store_history=False,
+                output_hook=lambda message: printed.append(message["content"].get("text", "")),
+            )  # fmt: skip
+        finally:
+            client.stop_channels()
+        assert reply["content"]["status"] == "ok", reply["content"]
+        return "".join(printed).strip()
+
     def lab(self, index=0):
         return OneLab(self.page.locator(".gan-lab").nth(index))
 
@@ -204,6 +223,36 @@ class OneLab:
         while self.step == start:
             assert time.monotonic() < until, f"no step in {seconds} s"
             self.root.page.wait_for_timeout(50)
+
+
+@pytest.fixture(scope="module")
+def jupyter(browser, tmp_path_factory):
+    """A folder, and the addresses of its notebooks on a server; asks for the browser first, which may be missing."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    with jupyter_lab(folder) as address:
+        yield folder, address
+
+
+@pytest.fixture
+def notebook(browser, jupyter, request):
+    """Opens notebooks in JupyterLab; at the end a picture of each is kept, and their kernels end."""
+    folder, address = jupyter
+    opened = []
+
+    def open_(source):
+        """Open a copy of a notebook, or one made of the cells given."""
+        name = f"{request.node.name}.ipynb"
+        write_notebook(folder / name, *source) if isinstance(source, list) else shutil.copy(source, folder / name)
+        page = browser.new_context(viewport={"width": 1280, "height": 1100}).new_page()
+        opened.append(Notebook(page, address(name)))
+        return opened[-1]
+
+    ARTEFACTS.mkdir(exist_ok=True)
+    yield open_
+    for each in opened:
+        each.page.screenshot(path=ARTEFACTS / f"{request.node.name}.png")
+        each.page.context.close()
+        each.shut_down()
 
 
 # ---- a widget's JavaScript alone, in a bare page ----

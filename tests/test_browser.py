@@ -3,17 +3,16 @@
 import base64
 import itertools
 import math
-import shutil
 import time
 
 import browsing
 import pytest
-from browsing import ARTEFACTS, ROOT, Notebook, jupyter_lab, write_notebook
+from browsing import ARTEFACTS, ROOT
 
 from gan_jax import lab, nets
 from gan_jax.train import Gan, Hyperparams
 
-browser = browsing.browser
+browser, jupyter, notebook = browsing.browser, browsing.jupyter, browsing.notebook
 
 
 # ---- the JavaScript alone, in a bare page ----
@@ -357,34 +356,6 @@ TWO_LABS = [
     "labs.append(lab.open(gan, controls=['lr_g']))\nlabs[-1]",
     "print('steps', *[int(each.session.game.step) for each in labs])",
 ]
-
-
-@pytest.fixture(scope="module")
-def jupyter(browser, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("jupyter")
-    with jupyter_lab(folder) as address:
-        yield folder, address
-
-
-@pytest.fixture
-def notebook(browser, jupyter, request):
-    folder, address = jupyter
-    opened = []
-
-    def open_(source):
-        """Open a copy of a notebook, or one made of the cells given."""
-        name = f"{request.node.name}.ipynb"
-        write_notebook(folder / name, *source) if isinstance(source, list) else shutil.copy(source, folder / name)
-        page = browser.new_context(viewport={"width": 1280, "height": 1100}).new_page()
-        opened.append(Notebook(page, address(name)))
-        return opened[-1]
-
-    ARTEFACTS.mkdir(exist_ok=True)
-    yield open_
-    for each in opened:
-        each.page.screenshot(path=ARTEFACTS / f"{request.node.name}.png")
-        each.page.context.close()
-        each.shut_down()
 
 
 @pytest.mark.browser
