@@ -126,7 +126,7 @@ class Line:
         """The rules between two steps, and for how many steps each."""
         place = max(bisect_right(self._starts, start) - 1, 0)
         while start < end:
-            stop = min(end, *self._starts[place + 1 : place + 2])
+            stop = min([end, *self._starts[place + 1 : place + 2]])
             yield self._rules[place], stop - start
             start, place = stop, place + 1
 
@@ -377,6 +377,10 @@ class Timeline:
             self._undone = []
         self._fit()
 
+    def forget(self) -> None:
+        """Forget what the hand has done: there is nothing to undo."""
+        self._done, self._undone = [], []
+
     def undo(self, session: Any) -> str:
         """Take the last action back: state, dials and step as they were before it; say which it was.
 
@@ -425,7 +429,8 @@ class Timeline:
         Returns:
             The step where it stands now.
         """
-        with self.action(session, "travel"):
+        on_the_way = self.goal is not None and self.goal == step
+        with contextlib.nullcontext() if on_the_way else self.action(session, "travel"):
             check_count(step, "step", least=0)
             here = session.game if int(session.game.step) == self.at else None
             goal = int(step) if exact else self.line.nearest(step)
