@@ -54,7 +54,7 @@ def target_of(message: Mapping[str, Any], window: Float[np.ndarray, "4"]) -> dat
             f"a drawing must lie within {AROUND * width / 2:.3g} either side of the middle of what is shown, "
             f"{AROUND} windows in all; a point lies {far:.3g} away"
         )
-    return data.drawn(np.round(points, max(0, math.ceil(-math.log10(scale / 20)))), scale=scale)
+    return data.drawn(np.round(points, math.ceil(-math.log10(scale / 20))), scale=scale)
 
 
 def _points(text: Any) -> Float[np.ndarray, "n 2"]:

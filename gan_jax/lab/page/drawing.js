@@ -265,19 +265,20 @@ function createDrawing(view) {
     }
     context.fill();
     context.globalAlpha = 1;
-    if (keys) drawCursor(context, colours.ink);
+    if (keys) drawCursor(context, colours);
   }
 
-  function drawCursor(context, colour) {
+  function drawCursor(context, colours) {
     const [x, y] = stage.toPixels(...cursor);
-    context.strokeStyle = colour;
-    context.lineWidth = 1.5;
     context.beginPath();
     for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) { // prettier-ignore
       context.moveTo(x + 4 * dx, y + 4 * dy);
-      context.lineTo(x + 13 * dx, y + 13 * dy);
+      context.lineTo(x + 14 * dx, y + 14 * dy);
     }
-    context.stroke();
+    for (const [strokeStyle, lineWidth] of [[colours.halo, 5], [colours.ink, 2]]) { // prettier-ignore
+      Object.assign(context, { strokeStyle, lineWidth });
+      context.stroke();
+    }
   }
 
   function begin(stroke) {
