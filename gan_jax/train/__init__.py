@@ -8,6 +8,7 @@ from .game import init, step
 from .hyperparams import RANGES, Hyperparams, dials
 from .loops import advance, check, run, steps
 from .rules import LATENTS, OPTIMIZERS, UPDATES, Gan
+from .stages import Stages, Update, stages
 from .states import RISING, History, State, join, judge
 from .sweeps import Sweep, sweep, sweep_plan
 
@@ -20,8 +21,10 @@ __all__ = [
     "Gan",
     "History",
     "Hyperparams",
+    "Stages",
     "State",
     "Sweep",
+    "Update",
     "advance",
     "check",
     "dials",
@@ -29,6 +32,7 @@ __all__ = [
     "join",
     "judge",
     "run",
+    "stages",
     "step",
     "steps",
     "sweep",
