@@ -1,0 +1,317 @@
+// A run's timeline comes in with each frame; a bar to scrub through it goes out, with undo, branches and sharing.
+
+const TIMEBAR_KEYS = { z: "undo", y: "redo" };
+const TIMEBAR_COLOURS = ["--gan-run-1", "--gan-run-2", "--gan-run-3", "--gan-run-4"];
+const TIMEBAR_PATIENCE = 600; // milliseconds without an answer after which a drag asks again
+
+// ---- what needs no page ----
+
+// Of the steps whose state is at hand, in rising order, the one nearest to a step; of two the earlier.
+function timebarNearest(keys, step) {
+  let best = keys[0] ?? 0;
+  for (const key of keys) if (Math.abs(key - step) < Math.abs(best - step)) best = key;
+  return best;
+}
+
+// Where a step lies between the bar's ends, from 0 to 1.
+function timebarPlace(step, { first, last }) {
+  return last > first ? Math.min(Math.max((step - first) / (last - first), 0), 1) : 0;
+}
+
+// Marks that would lie closer than `gap` (a share of the bar) as one: [{ place, step, text, count }].
+function timebarMarks(timeline, gap = 0.008) {
+  const groups = [];
+  for (const { step, text } of timeline.marks) {
+    const place = timebarPlace(step, timeline);
+    const last = groups.at(-1);
+    if (last && place - last.place < gap) {
+      last.text += `\n${timebarNumber(step)}: ${text}`;
+      last.count += 1;
+    } else groups.push({ place, step, text: `${timebarNumber(step)}: ${text}`, count: 1 });
+  }
+  return groups;
+}
+
+// What was changed last before a step, or at it.
+function timebarSince(marks, step) {
+  let found = null;
+  for (const mark of marks) if (mark.step <= step) found = mark;
+  return found;
+}
+
+// What a key press asks for: "undo", "redo" or null. Ctrl-Z where one types belongs to the text.
+function timebarShortcut({ key, ctrlKey, metaKey, shiftKey, altKey }, target) {
+  if (altKey || !(ctrlKey || metaKey)) return null;
+  const types = target?.tagName === "TEXTAREA" || (target?.tagName === "INPUT" && ["text", "number"].includes(target.type));
+  const what = types ? null : (TIMEBAR_KEYS[String(key).toLowerCase()] ?? null);
+  return what === "undo" && shiftKey ? "redo" : what;
+}
+
+const timebarNumber = (value) => value.toLocaleString("en");
+
+// Asks for one step at a time: while an answer is under way only the last wish is remembered. An exact one is asked for
+// again until it is reached, for the kernel goes a long way in pieces.
+function timebarScrub(ask, now = () => performance.now()) {
+  let asked = -Infinity;
+  let busy = false;
+  let wish = null; // what was asked for last
+  let next = null;
+  const go = (wanted) => {
+    [busy, asked, wish, next] = [true, now(), wanted, null];
+    ask(wanted);
+  };
+  const done = () => {
+    [busy, wish] = [false, null];
+    if (next) go(next);
+  };
+  return {
+    to(step, exact) {
+      if (busy && now() - asked < TIMEBAR_PATIENCE) next = { step, exact };
+      else go({ step, exact });
+    },
+    // A frame has come: it may be the answer, or one from before.
+    arrived({ at, goal }) {
+      if (!busy) return;
+      if (next || !wish.exact || at === wish.step) done();
+      else if (goal === wish.step) go(wish);
+    },
+    get active() {
+      return busy && now() - asked < 10 * TIMEBAR_PATIENCE;
+    },
+    stop() {
+      [busy, wish, next] = [false, null, null];
+    },
+  };
+}
+
+// ---- the bar ----
+
+function createTimebar(view) {
+  const { driver, say } = view;
+  let timeline = null;
+  let held = null; // the key state that a hand on the bar is shown
+  let drawn = ""; // what the marks and the tabs were last made of
+  let tabsDrawn = "";
+  let waiting = null; // "code" or "string", asked for and not yet here
+
+  const button = (name, press, extra = "") => {
+    const node = element("button", { type: "button", class: `gan-lab-button gan-lab-timebar-${name} ${extra}` });
+    view.listen(node, "click", () => node.getAttribute("aria-disabled") !== "true" && press());
+    return node;
+  };
+  const ask = (message) => {
+    driver.pause?.();
+    driver.ask(message);
+  };
+  const scrub = timebarScrub(({ step, exact }) => driver.ask({ type: "travel", step, exact }));
+
+  const slider = element("input", { type: "range", min: "0", max: "0", step: "1", value: "0", class: "gan-lab-timebar-slider", id: unique("timebar") });
+  const label = element("label", { htmlFor: slider.id, class: "gan-lab-hidden" });
+  const strip = element("div", { class: "gan-lab-timebar-marks" });
+  strip.setAttribute("aria-hidden", "true"); // the slider says the same
+  const said = element("span", { class: "gan-lab-timebar-said" });
+  const buttons = {
+    undo: button("undo", () => ask({ type: "undo" })),
+    redo: button("redo", () => ask({ type: "redo" })),
+    branch: button("branch", () => ask({ type: "branch", step: timeline?.at ?? 0 })),
+    end: button("end", () => travel(timeline.last)),
+  };
+  const tabs = element("div", { class: "gan-lab-timebar-tabs" });
+  tabs.setAttribute("role", "group");
+  const kept = element("div", { class: "gan-lab-timebar-kept" });
+
+  const share = {
+    code: button("code", () => want("code")),
+    string: button("string", () => want("string")),
+  };
+  const text = element("textarea", { class: "gan-lab-timebar-text", rows: 3, readOnly: true, hidden: true, spellcheck: false });
+  const given = element("input", { type: "text", class: "gan-lab-timebar-given", id: unique("restore"), autocomplete: "off", spellcheck: false });
+  const givenLabel = element("label", { htmlFor: given.id });
+  const restore = button("restore", () => bring());
+  const summary = element("summary", {});
+  const copied = element("span", { class: "gan-lab-timebar-copied" });
+  copied.setAttribute("role", "status");
+  const sharing = element(
+    "details",
+    { class: "gan-lab-timebar-share" },
+    summary,
+    element("div", { class: "gan-lab-timebar-row" }, share.code, share.string, copied),
+    text,
+    element("div", { class: "gan-lab-timebar-row" }, givenLabel, given, restore),
+  );
+  for (const field of [text, given, summary]) field.dataset.lmSuppressShortcuts = "true";
+
+  const node = element(
+    "div",
+    { class: "gan-lab-timebar" },
+    label,
+    element("div", { class: "gan-lab-timebar-track" }, strip, slider),
+    element("div", { class: "gan-lab-timebar-row" }, buttons.undo, buttons.redo, buttons.branch, buttons.end, said),
+    tabs,
+    kept,
+    sharing,
+  );
+
+  function travel(step) {
+    driver.pause?.();
+    scrub.to(step, true);
+  }
+
+  view.listen(slider, "input", () => {
+    driver.pause?.();
+    sayPlace(Number(slider.value));
+    const key = timebarNearest(timeline.keys, Number(slider.value));
+    if (held !== key) scrub.to(key, false);
+    held = key;
+  });
+  view.listen(slider, "change", () => {
+    held = null;
+    travel(Number(slider.value));
+  });
+  view.listen(view.root, "keydown", (event) => {
+    const what = timebarShortcut(event, event.target);
+    if (!what) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (timeline?.[what]) ask({ type: what });
+  });
+
+  function want(kind) {
+    waiting = kind;
+    write(copied, "");
+    driver.ask({ type: "tell", what: kind });
+  }
+
+  async function hand(kind, content) {
+    waiting = null;
+    text.value = content;
+    text.hidden = false;
+    text.setAttribute("aria-label", say(`timebar.${kind}`));
+    try {
+      await navigator.clipboard.writeText(content);
+      write(copied, say("timebar.copied"));
+    } catch {
+      text.focus({ preventScroll: true }); // a page without the right to copy leaves it to the hand
+      text.select();
+      write(copied, say("timebar.select"));
+    }
+  }
+
+  function bring() {
+    const content = given.value.trim();
+    if (!content) return given.focus();
+    driver.pause?.();
+    driver.ask({ type: "restore", text: content });
+  }
+  view.listen(given, "keydown", (event) => event.key === "Enter" && bring());
+
+  // ---- painting ----
+
+  function sayPlace(step) {
+    const since = timebarSince(timeline.marks, step);
+    const values = { step: timebarNumber(step), last: timebarNumber(timeline.last), text: since?.text ?? "" };
+    slider.setAttribute("aria-valuetext", say(since ? "timebar.since" : "timebar.at", values));
+    slider.style.setProperty("--place", String(timebarPlace(step, timeline)));
+    write(said, step < timeline.last || since ? say(since ? "timebar.since" : "timebar.at", values) : "");
+  }
+
+  function drawMarks() {
+    const now = JSON.stringify([timeline.marks, timeline.first, timeline.last]);
+    if (now === drawn) return;
+    drawn = now;
+    strip.replaceChildren(
+      ...timebarMarks(timeline).map((mark) => {
+        const tick = element("i", { title: mark.text, class: "gan-lab-timebar-mark" });
+        tick.style.setProperty("--place", String(mark.place));
+        return tick;
+      }),
+    );
+  }
+
+  function drawTabs(runs, active) {
+    const now = JSON.stringify([runs, active, timeline.kept]);
+    if (now === tabsDrawn) return;
+    tabsDrawn = now;
+    tabs.hidden = runs.length < 2;
+    tabs.replaceChildren(...(runs.length < 2 ? [] : runs.map((name, i) => drawTab(name, i, i === active))));
+    kept.hidden = !timeline.kept.length;
+    kept.replaceChildren(
+      ...(timeline.kept.length ? [element("span", {}, say("timebar.kept"))] : []),
+      ...timeline.kept.map(({ name, last }) => {
+        const back = element("button", { type: "button", class: "gan-lab-button" }, say("timebar.way", { name, last: timebarNumber(last) }));
+        back.title = say("timebar.way.title");
+        back.addEventListener("click", () => ask({ type: "take", name }));
+        return back;
+      }),
+    );
+  }
+
+  function drawTab(name, i, chosen) {
+    const pick = element("button", { type: "button", class: "gan-lab-timebar-pick" }, element("i", {}, String(i + 1)), name);
+    pick.setAttribute("aria-pressed", String(chosen));
+    pick.addEventListener("click", () => driver.ask({ type: "activate", run: i }));
+    const close = element("button", { type: "button", class: "gan-lab-timebar-close", title: say("timebar.close", { name }) }, "×");
+    close.setAttribute("aria-label", say("timebar.close", { name }));
+    close.addEventListener("click", () => driver.ask({ type: "close", run: i }));
+    const tab = element("span", { class: "gan-lab-timebar-tab" }, pick, close);
+    tab.dataset.chosen = String(chosen);
+    tab.style.setProperty("--run", `var(${TIMEBAR_COLOURS[i]})`);
+    return tab;
+  }
+
+  function offer(name, what) {
+    const node = buttons[name];
+    node.setAttribute("aria-disabled", String(!what));
+    const title = say(what ? `timebar.${name}.title` : `timebar.${name}.none`, { what: what ? named(what) : "" });
+    if (node.title !== title) node.title = title;
+  }
+
+  const named = (what) => view.setup?.dials?.[what]?.label ?? what;
+
+  function relabel() {
+    write(label, say("timebar.slider"));
+    for (const name of ["undo", "redo", "branch", "end"]) write(buttons[name], say(`timebar.${name}`));
+    buttons.branch.title = say("timebar.branch.title");
+    buttons.end.title = say("timebar.end.title");
+    for (const [name, node] of Object.entries(share)) {
+      write(node, say(`timebar.${name}`));
+      node.title = say(`timebar.${name}.title`);
+    }
+    tabs.setAttribute("aria-label", say("timebar.tabs"));
+    write(summary, say("timebar.share"));
+    write(givenLabel, say("timebar.given"));
+    write(restore, say("timebar.restore"));
+    tabsDrawn = drawn = "";
+    if (timeline) sayPlace(timeline.at);
+  }
+
+  relabel();
+  return {
+    node,
+    relabel,
+    paint(frame) {
+      if (!frame.timeline) return;
+      timeline = frame.timeline;
+      scrub.arrived(timeline);
+      slider.min = String(timeline.first);
+      slider.max = String(timeline.last);
+      node.dataset.at = timeline.at;
+      if (held === null && !scrub.active) {
+        slider.value = String(timeline.at);
+        sayPlace(timeline.at);
+      }
+      slider.disabled = timeline.last <= timeline.first;
+      drawMarks();
+      drawTabs(frame.all.map((run) => run.name), frame.active);
+      offer("undo", timeline.undo);
+      offer("redo", timeline.redo);
+      buttons.end.hidden = timeline.at >= timeline.last;
+    },
+    told({ what, text: content }) {
+      if (what === waiting) hand(what, content);
+    },
+    stop() {
+      scrub.stop();
+    },
+  };
+}
