@@ -30,9 +30,12 @@ class Bare(browsing.Bare):
         """Send a frame, as the kernel would, with some of its header changed."""
         frames = []
         self.widget.send = lambda content, buffers=None: frames.append((content, buffers))
-        self.widget._show(request)
+        self.widget.show(request)
         content, (payload,) = frames[0]
-        self.page.evaluate("([m, b]) => receive(m, b)", [content | changes, base64.b64encode(payload).decode()])
+        run = content["runs"][content["active"]]
+        run.update({name: value for name, value in changes.items() if name in run})
+        content |= {name: value for name, value in changes.items() if name not in run}
+        self.page.evaluate("([m, b]) => receive(m, b)", [content, base64.b64encode(payload).decode()])
 
     def asked(self):
         return [message["request"] for message in self.sent if message["type"] == "step"]

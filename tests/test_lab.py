@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 from gan_jax import data, lab, losses, nets, train
 from gan_jax.errors import Diverged, UnknownName
@@ -55,38 +56,38 @@ def test_frame_shows_d_on_the_window_and_g_on_its_latents(session):
     session.advance(5)
     frame = session.frame()
     left, right, bottom, top = data.bounds(session.target)
-    assert frame.surface.shape == (lab.SIDE, lab.SIDE)
+    assert frame.arrays["surface"].shape == (lab.SIDE, lab.SIDE)
     for row, column in [(0, 0), (0, 63), (63, 0), (20, 41)]:
         x = left + (column + 0.5) / lab.SIDE * (right - left)
         y = top - (row + 0.5) / lab.SIDE * (top - bottom)
         logit = float(session.game.discriminator(jnp.array([[x, y]]))[0, 0])
-        assert frame.surface[row, column] == pytest.approx(255 / (1 + math.exp(-logit)), abs=0.51)
-    np.testing.assert_allclose(frame.fake, session.game.generator(session._latents), rtol=1e-5, atol=1e-6)
-    assert (frame.low, frame.high) == (0.0, 1.0)
+        assert frame.arrays["surface"][row, column] == pytest.approx(255 / (1 + math.exp(-logit)), abs=0.51)
+    np.testing.assert_allclose(frame.arrays["fake"], session.game.generator(session.latents), rtol=1e-5, atol=1e-6)
+    assert frame.header["ends"] == [0.0, 1.0]
 
 
 def test_a_critic_without_a_zero_is_shown_about_the_middle_of_its_answers(small_gan):
     session = Session(replace(small_gan, loss=losses.wasserstein))
     frame = session.frame()
     d = session.game.discriminator
-    middle = sum(float(d(jnp.asarray(points)).mean()) for points in (session.real, frame.fake)) / 2
-    assert (frame.low + frame.high) / 2 == pytest.approx(middle, abs=1e-5)
-    assert {int(frame.surface.min()), int(frame.surface.max())} & {0, 255}
+    middle = sum(float(d(jnp.asarray(points)).mean()) for points in (session.real, frame.arrays["fake"])) / 2
+    assert sum(frame.header["ends"]) / 2 == pytest.approx(middle, abs=1e-5)
+    assert {int(frame.arrays["surface"].min()), int(frame.arrays["surface"].max())} & {0, 255}
 
 
 def test_frames_are_host_copies(session):
     frame = session.frame()
-    before = frame.fake.copy(), frame.surface.copy()
+    before = frame.arrays["fake"].copy(), frame.arrays["surface"].copy()
     session.advance(20)
-    assert same(before, (frame.fake, frame.surface))
-    assert not isinstance(frame.fake, jax.Array)
+    assert same(before, (frame.arrays["fake"], frame.arrays["surface"]))
+    assert not isinstance(frame.arrays["fake"], jax.Array)
 
 
 def test_samples_may_be_those_of_the_averaged_generator(session):
     session.advance(50)
     session.set("samples", "average")
-    expected = session.game.averaged_generator(session._latents)
-    np.testing.assert_allclose(session.frame().fake, expected, rtol=1e-5, atol=1e-6)
+    expected = session.game.averaged_generator(session.latents)
+    np.testing.assert_allclose(session.frame().arrays["fake"], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_every_dial_has_a_slider_and_every_value_on_it_is_allowed():
@@ -103,23 +104,33 @@ def test_every_dial_has_a_slider_and_every_value_on_it_is_allowed():
 def test_moving_dials_never_compiles(session):
     session.advance(3)
     session.frame()
-    programs = train.loops._loop_compiled._cache_size(), lab._picture._cache_size()
+    programs = train.loops._loop_compiled._cache_size(), lab.layers._heat._cache_size()
     for name, dial in lab.DIALS.items():
         for value in (dial.high, 1 if dial.high >= 1 else 0.25, np.float64(dial.low) or 0):
             session.set(name, value)
             session.advance(2)
             session.frame()
-    assert (train.loops._loop_compiled._cache_size(), lab._picture._cache_size()) == programs
+    assert (train.loops._loop_compiled._cache_size(), lab.layers._heat._cache_size()) == programs
 
 
-@pytest.mark.parametrize("kind", lab.CHOICES)
+@pytest.mark.parametrize("kind", [kind for kind, choice in lab.CHOICES.items() if choice.section == "game"])
 def test_every_entry_of_every_menu_can_be_chosen(session, kind):
     for name, _ in session.menus[kind]:
         session.set(kind, name)
         assert session.choices[kind] == name
         # traced, not compiled: that each of them trains is tested with the core
         jax.eval_shape(lambda *a: train.step(session.gan, *a), session.hyper, session.target, session.game)
-        assert np.isfinite(session.frame().fake).all()
+        assert np.isfinite(session.frame().arrays["fake"]).all()
+
+
+@pytest.mark.parametrize("kind", [kind for kind, choice in lab.CHOICES.items() if choice.section != "game"])
+def test_every_network_and_count_on_a_menu_can_be_chosen(session, kind):
+    """`set` itself traces a whole step of the new game; two entries a menu, to be quick."""
+    was = weights(session.game)
+    for name, _ in [session.menus[kind][0], session.menus[kind][-1]]:
+        session.set(kind, name)
+        assert session.choices[kind] == name
+    assert same(was, weights(session.game)) is not lab.CHOICES[kind].afresh
 
 
 def test_a_menu_keeps_the_weights_and_another_optimizer_begins_again(session):
@@ -132,6 +143,34 @@ def test_a_menu_keeps_the_weights_and_another_optimizer_begins_again(session):
     assert session.game.step == 30
     session.set("optimizer", "sgd")
     assert session.game.step == 0
+
+
+def test_a_held_player_stays_where_it_was_and_the_other_learns(session):
+    for who, held in [("discriminator", "generator"), ("generator", "discriminator")]:
+        session.set("players", who)
+        before = session.game
+        session.advance(3)
+        moved = {
+            player: not same(*(jax.tree.leaves(nnx.state(getattr(game, player))) for game in (before, session.game)))
+            for player in (who, held)
+        }
+        assert moved == {who: True, held: False}
+    assert session.idle["lr_d"] == "idle_held"
+    assert session.hyper.lr_d > 0
+
+
+def test_rules_that_do_not_go_together_are_refused_and_nothing_changes(session):
+    session.set("batch_size", 16)
+    session.set("packing", 4)
+    before = session.gan
+    with pytest.raises(ValueError, match="multiple"):
+        session.set("d_minibatch_stddev", 8)
+    assert session.gan == before
+    wrapped = lambda rngs: nets.mlp(2, 8, 1)(rngs)  # noqa: E731
+    own = Session(replace(session.gan, packing=1, discriminator=wrapped))
+    assert own.idle["d_layers"] == "idle_your_network"
+    with pytest.raises(ValueError, match="is your own"):
+        own.set("d_layers", 3)
 
 
 def test_a_loss_without_labels_takes_the_smoothing_off(session):
@@ -147,7 +186,7 @@ def test_reset_repeats_the_run_and_another_seed_does_not(session):
     first = weights(session.game)
     session.reset()
     assert session.game.step == 0
-    assert not len(session.frame().curve)
+    assert not len(session.frame().arrays["curve"])
     session.advance(10)
     assert same(first, weights(session.game))
     session.reset(7)
@@ -212,9 +251,9 @@ def test_divergence_keeps_the_last_good_state_and_goes_on(small_gan):
         diverge(session)
     assert session.game.step == fault.value.step > 210
     frame = session.frame()
-    assert frame.step == fault.value.step
-    assert np.isfinite(frame.fake).all()
-    assert np.isfinite(frame.curve).all()
+    assert frame.header["step"] == fault.value.step
+    assert np.isfinite(frame.arrays["fake"]).all()
+    assert np.isfinite(frame.arrays["curve"]).all()
     # the run up to there comes back from its code, too
     assert same(weights(run(session.state)), weights(session.game))
     session.set("lr_d", 0.0)
@@ -223,7 +262,7 @@ def test_divergence_keeps_the_last_good_state_and_goes_on(small_gan):
     session.advance(1)
     assert session.game.step == 211
     assert same(weights(run(session.state)), weights(session.game))
-    assert session.frame().curve.shape == (211, 2)
+    assert session.frame().arrays["curve"].shape == (211, 2)
 
 
 def run(code):
@@ -346,17 +385,14 @@ class Page:
     def tell(self, message):
         before = len(self.sent)
         self.widget._handle_custom_msg(message, [])
-        return [content for content, _ in self.sent[before:]]
+        told = [content for content, _ in self.sent[before:]]
+        return [content | (content["runs"][content["active"]] if "runs" in content else {}) for content in told]
 
     @property
     def frame(self):
         content, (payload,) = next(sent for sent in reversed(self.sent) if sent[0]["type"] == "frame")
-        pixels, points = lab.SIDE**2, lab.POINTS
-        surface = np.frombuffer(payload, np.uint8, pixels).reshape(lab.SIDE, lab.SIDE)
-        fake = np.frombuffer(payload, "<f4", 2 * points, pixels).reshape(points, 2)
-        curve = np.frombuffer(payload, "<f4", offset=pixels + 8 * points).reshape(-1, 2)
-        assert len(curve) == content["bins"]
-        return content, surface, fake, curve
+        run = lab.unpack(content["runs"], payload)[content["active"]]
+        return content | run.header, *(run.arrays[name] for name in ("surface", "fake", "curve"))
 
 
 @pytest.fixture
@@ -376,7 +412,7 @@ def test_the_page_asks_and_is_answered_with_one_frame(page):
     assert (answer["type"], answer["request"], answer["step"]) == ("frame", 3, 12)
     content, surface, fake, curve = page.frame
     expected = page.widget.session.frame()
-    assert same((surface, fake, curve), (expected.surface, expected.fake, expected.curve))
+    assert same((surface, fake, curve), [expected.arrays[name] for name in ("surface", "fake", "curve")])
     assert len(curve) == 12
     assert content["dials"]["weight_clip"] is None
     (answer,) = page.tell({"type": "step", "driver": "a", "steps": None, "request": 4})
@@ -396,7 +432,7 @@ def test_frames_are_plain_json_and_small(page):
     page.tell({"type": "once", "steps": 1024, "request": 1})
     content, buffers = page.sent[-1]
     json.dumps(content, allow_nan=False)
-    assert len(json.dumps(content)) + sum(map(len, buffers)) < 14_000
+    assert len(json.dumps(content)) + sum(map(len, buffers)) < 16_000
 
 
 @pytest.mark.parametrize(
@@ -494,9 +530,9 @@ def test_an_interrupt_pauses(page, monkeypatch):
 
 
 def test_a_new_target_reaches_the_page(page):
-    before = page.widget.scene
+    before = page.widget.scene["runs"][0]
     page.tell({"type": "set", "name": "target", "value": "two moons"})
-    scene = page.widget.scene
+    scene = page.widget.scene["runs"][0]
     assert scene["window"] != before["window"]
     assert scene["modes"] == 0
     assert len(scene["real"]) == 8 * lab.POINTS

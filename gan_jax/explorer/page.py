@@ -7,14 +7,14 @@ from typing import Any
 import anywidget
 
 
-def page(own: Path) -> str:
-    """Read a widget's JavaScript or style sheet, with what every widget's page needs before it: `page.js`, `page.css`.
+def pages(*own: Path) -> str:
+    """Read a widget's JavaScript files, or its style sheets, one after the other behind what every page needs.
 
-    >>> "function isDark" in page(Path(__file__).with_name("explorer.js"))
+    >>> "function isDark" in pages(Path(__file__).with_name("explorer.js"))
     True
     """
-    shared = Path(__file__).with_name(f"page{own.suffix}")
-    return f"{shared.read_text(encoding='utf-8')}\n{own.read_text(encoding='utf-8')}"
+    shared = Path(__file__).with_name(f"page{own[0].suffix}")
+    return "\n".join(file.read_text(encoding="utf-8") for file in (shared, *own))
 
 
 class StillWidget(anywidget.AnyWidget):

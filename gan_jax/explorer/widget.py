@@ -18,7 +18,7 @@ import traitlets
 
 from .. import plots
 from ..errors import UnknownName, suggestion
-from .page import StillWidget, page
+from .page import StillWidget, pages
 from .scene import Bars, Choice, Control, Mark, Panel, Scene, Slider, Value, arrays, check_scene, shown
 from .still import still
 
@@ -28,8 +28,8 @@ Answer = Callable[[dict[str, Any]], Scene]
 class Explorer(StillWidget):
     """A live picture. Make one with `open`; show it by ending a cell with it."""
 
-    _esm = page(Path(__file__).with_name("explorer.js"))
-    _css = page(Path(__file__).with_name("explorer.css"))
+    _esm = pages(Path(__file__).with_name("explorer.js"))
+    _css = pages(Path(__file__).with_name("explorer.css"))
 
     setup = traitlets.Dict().tag(sync=True)
     picture = traitlets.Dict().tag(sync=True)

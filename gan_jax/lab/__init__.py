@@ -1,0 +1,131 @@
+"""A GAN and a target in the plane come in; a live laboratory goes out: a widget whose dials answer while it trains.
+
+`open` shows one run, `compare` up to four in lock step. Everything that they show and do, `Session` can without a page.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from .. import data
+from ..train import Gan, Hyperparams
+from .code import Code
+from .densities import SIDE
+from .dials import CHOICES, CONTROLS, DIALS, PLAYERS, SAMPLES, Choice, Dial
+from .frames import Frame, pack, unpack
+from .layers import LAYERS, probe
+from .measures import CHARTS, MEASURES
+from .session import BUDGET, POINTS, SHOWN, Curve, Session
+from .still import still
+from .widget import MOST_RUNS, Lab
+
+__all__ = [
+    "BUDGET",
+    "CHARTS",
+    "CHOICES",
+    "CONTROLS",
+    "DIALS",
+    "LAYERS",
+    "MEASURES",
+    "MOST_RUNS",
+    "PLAYERS",
+    "POINTS",
+    "SAMPLES",
+    "SHOWN",
+    "SIDE",
+    "Choice",
+    "Code",
+    "Curve",
+    "Dial",
+    "Frame",
+    "Lab",
+    "Session",
+    "compare",
+    "open",
+    "pack",
+    "probe",
+    "still",
+    "unpack",
+]
+
+
+def open(
+    gan: Gan | None = None,
+    target: data.Target | None = None,
+    hyper: Hyperparams | None = None,
+    seed: int = 0,
+    *,
+    controls: Sequence[str] | None = None,
+    layers: Sequence[str] = SHOWN,
+    charts: Sequence[str] = ("losses",),
+    language: str | None = None,
+) -> Lab:
+    """Open a live laboratory on a GAN in the plane.
+
+    Args:
+        gan: the rules; two MLPs with two hidden layers of 64 when left out.
+        target: a target of shape (2,); `data.ring(8)` when left out.
+        hyper: the dials as they stand at first. With no gan and no hyper, D learns twice as fast as G.
+        seed: from which all weights and noise follow.
+        controls: names in `CONTROLS` to show beside the buttons; all when left out.
+        layers: what the picture shows at first.
+        charts: what is drawn over time at first.
+        language: "en" or "zh"; the page's own when left out.
+
+    Returns:
+        The widget: end a cell with it, and press Play. `lab.state` is the Python that brings its run back.
+
+    Raises:
+        ValueError: the target is not in the plane, a network does not fit it, or a dial is no single number.
+        UnknownName: a control that is not in `CONTROLS`.
+
+    >>> from gan_jax import nets
+    >>> lab = open(Gan(nets.mlp(2, 8, 2), nets.mlp(2, 8, 1), batch_size=16), controls=["lr_g", "lr_d"])
+    >>> lab.advance(5)
+    >>> int(lab.session.game.step)
+    5
+    """
+    if isinstance(controls, str):
+        raise TypeError(f"controls must be a list of names, got {controls!r}; write [{controls!r}]")
+    sessions = {"A": Session(gan, target, hyper, seed)}
+    return Lab(sessions, controls, layers=layers, charts=charts, language=language)
+
+
+def compare(
+    runs: Mapping[str, Gan | tuple[Gan, Hyperparams]],
+    target: data.Target | None = None,
+    seed: int = 0,
+    *,
+    controls: Sequence[str] | None = None,
+    layers: Sequence[str] = SHOWN,
+    charts: Sequence[str] = ("losses",),
+    language: str | None = None,
+) -> Lab:
+    """Open a live laboratory on up to four GANs that train in lock step, from the same seed on the same target.
+
+    One run of each says little: to tell two settings apart, count over seeds with `wall` or `train.sweep`.
+
+    Args:
+        runs: name to rules, or to rules and dials.
+        target, seed, controls, layers, charts, language: as for `open`.
+
+    Returns:
+        The widget; the dials move the run that is chosen on it, or all.
+
+    Raises:
+        ValueError: no run, or more than `MOST_RUNS`.
+
+    >>> from gan_jax import nets
+    >>> gan = Gan(nets.mlp(2, 8, 2), nets.mlp(2, 8, 1), batch_size=16)
+    >>> lab = compare({"slow D": (gan, Hyperparams(lr_d=1e-4)), "fast D": (gan, Hyperparams(lr_d=1e-2))})
+    >>> lab.advance(5)
+    >>> [int(session.game.step) for session in lab.sessions]
+    [5, 5]
+    """
+    if not isinstance(runs, Mapping) or not 1 <= len(runs) <= MOST_RUNS:
+        raise ValueError(f"runs must map 1 to {MOST_RUNS} names to GANs, got {runs!r}")
+    if isinstance(controls, str):
+        raise TypeError(f"controls must be a list of names, got {controls!r}; write [{controls!r}]")
+    sessions = {}
+    for name, rules in runs.items():
+        gan, hyper = rules if isinstance(rules, tuple) else (rules, None)
+        sessions[str(name)] = Session(gan, target, hyper, seed)
+    return Lab(sessions, controls, layers=layers, charts=charts, language=language)

@@ -1,0 +1,341 @@
+// The parts of the page are put together: buttons, pictures, dials, and what else a lesson shows.
+
+export default () => {
+  const driver = createDriver();
+  return {
+    initialize: ({ model }) => driver.connect(model),
+    render: ({ model, el }) => createView(driver, model, el),
+  };
+};
+
+const SPEEDS = [
+  ["speed_full", null],
+  ["speed_100", 100],
+  ["speed_10", 10],
+  ["speed_1", 1],
+];
+
+// The text of a key with its {parts} filled in; a key that no file knows is shown as it is, and a test finds it.
+function fillIn(texts, key, values = {}) {
+  return (texts[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+function readScene(model) {
+  const runs = model.get("scene")?.runs;
+  if (!runs?.length) return null;
+  return runs.map((run) => {
+    const { real } = run;
+    const bytes = new Uint8Array(real.buffer ?? real, real.byteOffset ?? 0, real.byteLength).slice();
+    return { ...run, real: new Float32Array(bytes.buffer) };
+  });
+}
+
+const LANGUAGE_NAMES = { en: "English", zh: "中文" };
+
+function createView(driver, model, el) {
+  const setup = model.get("setup");
+  const aborter = new AbortController();
+  const root = element("div", { class: "gan-page gan-lab" });
+  root.setAttribute("role", "group");
+
+  const own = (navigator.language ?? "en").toLowerCase().startsWith("zh") ? "zh" : "en";
+  let language = setup.language ?? own;
+  let scenes = readScene(model);
+  let painted = null;
+
+  const view = {
+    model,
+    setup,
+    driver,
+    root,
+    listen: (target, event, handler, options = {}) =>
+      target.addEventListener(event, handler, { signal: aborter.signal, ...options }),
+    shows: (name) => setup.controls.includes(name),
+    has: (key) => key in setup.words[language],
+    say: (key, values) => fillIn(setup.words[language], key, values),
+    language: () => language,
+    palette: () => PALETTES[root.dataset.theme],
+    scene: (run = painted?.active ?? 0) => scenes?.[run] ?? scenes?.[0] ?? null,
+    everywhere: () => everywhere.checked && (painted?.all.length ?? 1) > 1,
+    layers: new Set([...setup.layers, "real"]),
+    charts: new Set(setup.charts),
+    repaint: () => repaint(),
+    stage: {
+      canvas: null,
+      place: null, // where the plane lies on the canvas of the active run
+      toPixels: (x, y) => [view.stage.place.x(x), view.stage.place.y(y)],
+      toPlane: (px, py) => view.stage.place.plane(px, py),
+    },
+  };
+  const { listen, say, shows } = view;
+
+  const button = (key, press, extra = "") => {
+    const node = element("button", { type: "button", class: `gan-lab-button ${extra}` });
+    node.dataset.key = key;
+    listen(node, "click", press);
+    return node;
+  };
+  view.button = button;
+
+  // the bar
+  const play = button("play", () => (driver.state.playing ? driver.pause() : driver.play()), "gan-lab-play");
+  const once = button("step", () => driver.once());
+  const reset = button("reset", () => driver.reset(readSeed()));
+  const bar = element("div", { class: "gan-lab-bar" }, play, once, reset);
+  const seed = element("input", { type: "number", min: "0", max: "2147483647", step: "1", value: "0", class: "gan-lab-seed" });
+  const seedLabel = element("span");
+  const readSeed = () => (shows("seed") && seed.value !== "" ? Number(seed.value) : null);
+  if (shows("seed")) {
+    bar.append(element("label", { class: "gan-lab-inline" }, seedLabel, seed));
+    listen(seed, "keydown", (event) => event.key === "Enter" && driver.reset(readSeed()));
+  }
+  const speed = element("select", {}, ...SPEEDS.map(([key]) => element("option", { value: key })));
+  listen(speed, "change", () => driver.setSpeed(SPEEDS.find(([key]) => key === speed.value)[1]));
+  const speedLabel = element("span", { class: "gan-lab-hidden" });
+  if (shows("speed")) bar.append(element("label", { class: "gan-lab-inline" }, speedLabel, speed));
+  const languages = element("select", {}, ...Object.entries(LANGUAGE_NAMES).map(([value, text]) => element("option", { value }, text)));
+  languages.setAttribute("aria-label", "Language 语言");
+  languages.value = language;
+  listen(languages, "change", () => {
+    language = languages.value;
+    relabel();
+    view.update(driver.state);
+    repaint();
+  });
+  if (shows("language")) bar.append(languages);
+  const stepLabel = element("span");
+  const stepText = element("span", { class: "gan-lab-number" }, "0");
+  const rateText = element("span", { class: "gan-lab-rate" });
+  bar.append(element("div", { class: "gan-lab-counter" }, stepLabel, " ", stepText, rateText));
+
+  // pictures: the active run's, and small ones of the others
+  const stages = element("div", { class: "gan-lab-stages" });
+  const everywhere = element("input", { type: "checkbox", checked: true, id: unique("everywhere") });
+  const everywhereLabel = element("label", { htmlFor: everywhere.id });
+  const everywhereBox = element("div", { class: "gan-lab-everywhere", hidden: true }, everywhere, everywhereLabel);
+  const tiles = [];
+  const makeTile = (i) => {
+    const canvas = element("canvas", { class: "gan-lab-stage" });
+    canvas.setAttribute("role", "img");
+    const name = element("button", { type: "button", class: "gan-lab-run" });
+    const fault = element("span", { class: "gan-lab-fault" });
+    listen(name, "click", () => driver.ask({ type: "activate", run: i }));
+    const node = element("div", { class: "gan-lab-tile" }, element("div", { class: "gan-lab-run-line" }, name, fault), canvas);
+    stages.append(node);
+    sizes.observe(canvas);
+    return { node, canvas, name, fault };
+  };
+
+  const realKey = element("span", { class: "gan-lab-key gan-lab-key-real" });
+  const fakeKey = element("span", { class: "gan-lab-key gan-lab-key-fake" });
+  const says = element("span");
+  const low = element("span");
+  const high = element("span");
+  const scale = element("span", { class: "gan-lab-scale" }, says, low, element("i", { class: "gan-lab-ramp" }), high);
+  const legend = element("div", { class: "gan-lab-legend" }, realKey, fakeKey, scale);
+  const score = element("div", { class: "gan-lab-score" });
+
+  const chart = element("canvas", { class: "gan-lab-chart" });
+  chart.setAttribute("role", "img");
+  const drawChart = (frame, palette) =>
+    paintChart(chart, {
+      title: say("losses"),
+      note: say("dotted_equilibrium"),
+      series: lossSeries(frame, palette),
+      from: frame.first,
+      to: frame.step,
+      palette,
+    });
+
+  // the parts, each in its place
+  const menus = createMenus(view, "game");
+  const rules = createMenus(view, "rules");
+  const networks = createMenus(view, "networks");
+  const dials = createDials(view);
+  const more = element("details", { class: "gan-lab-more" });
+  const moreTitle = element("summary");
+  more.append(moreTitle, rules.node, networks.node);
+  const parts = [menus, rules, networks, dials];
+  const places = { head: element("div"), under: element("div"), side: element("div"), foot: element("div") };
+  const addPart = (make, place) => {
+    const part = make(view);
+    parts.push(part);
+    if (part.node) places[place].append(part.node);
+  };
+  PARTS.filter(([name]) => shows(name)).forEach(([, make, place]) => addPart(make, place));
+
+  const retry = button("retry", () => driver.retry(), "gan-lab-retry");
+  retry.hidden = true;
+  const statusText = element("span");
+  const status = element("div", { class: "gan-lab-status" }, statusText, retry);
+  status.setAttribute("role", "status");
+
+  root.append(
+    bar,
+    places.head,
+    ...(menus.empty ? [] : [menus.node]),
+    ...(rules.empty && networks.empty ? [] : [more]),
+    element(
+      "div",
+      { class: "gan-lab-body" },
+      element("div", { class: "gan-lab-picture" }, everywhereBox, stages, legend, score, places.under),
+      element("div", { class: "gan-lab-side" }, chart, places.side, dials.node),
+    ),
+    places.foot,
+    status,
+  );
+  el.append(root);
+
+  const sizes = new ResizeObserver(() => {
+    onTheme(); // only now is the widget in the page, on its background
+    repaint();
+  });
+  let described = -Infinity;
+  let charted = -Infinity;
+  let rated = -Infinity;
+
+  function paintRuns(frame, palette) {
+    while (tiles.length < frame.all.length) tiles.push(makeTile(tiles.length));
+    while (tiles.length > frame.all.length) {
+      const tile = tiles.pop();
+      sizes.unobserve(tile.canvas);
+      tile.node.remove();
+    }
+    const many = frame.all.length > 1;
+    stages.dataset.runs = frame.all.length;
+    everywhereBox.hidden = !many;
+    frame.all.forEach((run, i) => {
+      const { node, canvas, name, fault } = tiles[i];
+      const isActive = i === frame.active;
+      node.dataset.active = isActive && many;
+      name.hidden = fault.hidden = !many;
+      write(name, run.name);
+      name.style.color = palette.runs[i];
+      name.setAttribute("aria-pressed", isActive);
+      write(fault, run.fault ? say("diverged_mark") : many ? say("at_step", { step: run.step.toLocaleString("en") }) : "");
+      const place = scenes && paintStage(canvas, run, view.scene(i), palette, view.layers);
+      if (isActive && place) Object.assign(view.stage, { canvas, place });
+    });
+  }
+
+  function repaint() {
+    if (!painted) return;
+    const palette = view.palette();
+    if (scenes) paintRuns(painted, palette);
+    drawChart(painted, palette);
+    parts.forEach((part) => part.paint?.(painted, view.scene(), palette));
+  }
+
+  function relabel() {
+    root.setAttribute("aria-label", say("laboratory"));
+    root.lang = language;
+    for (const node of root.querySelectorAll("[data-key]")) {
+      write(node, say(node.dataset.key));
+      const title = `help_${node.dataset.key}`;
+      node.title = view.has(title) ? say(title) : "";
+    }
+    write(seedLabel, `${say("seed")} `);
+    write(speedLabel, say("speed"));
+    for (const option of speed.options) write(option, say(option.value));
+    write(stepLabel, say("step_label"));
+    write(realKey, say("real"));
+    write(fakeKey, say("fake"));
+    write(says, `${say("d_says")} `);
+    write(everywhereLabel, say("everywhere"));
+    write(moreTitle, say("networks_and_rules"));
+    parts.forEach((part) => part.relabel?.());
+  }
+
+  function describe(frame) {
+    const modes = frame.modes === null ? "" : say("describe_modes", { modes: frame.modes, of: view.scene()?.modes });
+    view.stage.canvas?.setAttribute("aria-label", say("describe_stage", { step: frame.step, modes }));
+    const curve = frame.arrays.curve;
+    const n = curve.length / 2;
+    const losses = n ? { d: brief(curve[2 * n - 2]), g: brief(curve[2 * n - 1]) } : { d: "–", g: "–" };
+    chart.setAttribute("aria-label", say("describe_losses", { step: frame.step, ...losses }));
+  }
+
+  Object.assign(view, {
+    wants: () => ({ layers: [...view.layers].filter((name) => name !== "real"), charts: [...view.charts] }),
+    paint(frame) {
+      painted = frame;
+      const palette = view.palette();
+      if (scenes) paintRuns(frame, palette);
+      // the losses move slowly: a tenth of a second is soon enough, and leaves the time to training
+      if (!driver.state.playing || performance.now() - charted > 100) {
+        charted = performance.now();
+        drawChart(frame, palette);
+      }
+      write(stepText, frame.step.toLocaleString("en"));
+      write(low, frame.probability ? `${say("fake")} 0` : `${say("fake")} ${brief(frame.ends[0])}`);
+      write(high, frame.probability ? `1 ${say("real")}` : `${brief(frame.ends[1])} ${say("real")}`);
+      const quality = Math.round(100 * frame.quality);
+      write(score, frame.modes === null ? "" : say("score", { modes: frame.modes, of: view.scene()?.modes ?? "?", quality }));
+      parts.forEach((part) => part.paint?.(frame, view.scene(), palette));
+      if (document.activeElement !== seed) seed.value = frame.seed;
+      root.dataset.step = frame.step;
+      root.dataset.serial = frame.serial;
+      if (performance.now() - described > 1000 || !driver.state.playing) {
+        described = performance.now();
+        describe(frame);
+      }
+      root.dispatchEvent(new CustomEvent("gan-lab-painted", { bubbles: true, detail: frame }));
+    },
+    update(state) {
+      write(play, state.playing ? `❚❚ ${say("pause")}` : `▶ ${say("play")}`);
+      play.title = say(state.playing ? "help_pause" : "help_play");
+      if (!state.playing) {
+        write(rateText, "");
+        if (root.dataset.playing === "true") repaint();
+      } else if (state.rate && performance.now() - rated > 250) {
+        rated = performance.now();
+        write(rateText, ` · ${say("rate", { rate: Math.round(state.rate).toLocaleString("en") })}`);
+      }
+      root.dataset.playing = state.playing;
+      const resting = say(state.frame?.step ? "paused" : "ready");
+      const plain = state.frame ? (state.playing ? say("training") : resting) : say("opening");
+      const kind = state.notice?.kind ?? "plain";
+      write(statusText, state.notice ? (state.notice.text ?? say(kind)) : plain);
+      if (status.dataset.kind !== kind) {
+        status.dataset.kind = kind;
+        status.setAttribute("role", kind === "error" ? "alert" : "status");
+      }
+      retry.hidden = kind !== "stalled";
+      parts.forEach((part) => part.update?.(state));
+    },
+  });
+
+  const onScene = () => {
+    scenes = readScene(model);
+    repaint();
+  };
+  model.on("change:scene", onScene);
+
+  const onTheme = () => {
+    const theme = isDark(el) ? "dark" : "light";
+    if (theme === root.dataset.theme) return;
+    root.dataset.theme = theme;
+    repaint();
+  };
+  const themes = new MutationObserver(onTheme);
+  for (const node of [document.documentElement, document.body]) themes.observe(node, { attributes: true });
+  listen(matchMedia("(prefers-color-scheme: dark)"), "change", onTheme);
+  sizes.observe(chart);
+
+  onTheme();
+  relabel();
+  driver.add(view);
+
+  return () => {
+    driver.remove(view);
+    parts.forEach((part) => part.stop?.());
+    model.off("change:scene", onScene);
+    aborter.abort();
+    themes.disconnect();
+    sizes.disconnect();
+    root.remove();
+  };
+}
+
+// Parts that other files bring: the name under which a lesson shows it, how it is made, and where it stands.
+const PARTS = [];

@@ -1,0 +1,319 @@
+"""Sessions come in; a widget goes out. Messages come in from its page, frames go back.
+
+The page asks for a few steps, the kernel takes them and answers with one picture, the page paints it and asks again. So
+training needs no thread, never outruns the page, and stops with it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import traitlets
+
+from .. import data
+from ..errors import Diverged, Menu, check_count, suggestion
+from ..explorer.page import StillWidget, pages
+from . import drawn
+from .code import Code
+from .dials import CHOICES, CONTROLS, DIALS
+from .frames import pack
+from .layers import LAYERS
+from .measures import CHARTS
+from .session import BUDGET, SHOWN, Session
+from .still import still
+from .words import LANGUAGES, words
+
+PAGE = Path(__file__).with_name("page")
+
+SCRIPTS = ("driver", "paint", "chart", "controls", "view")
+"""The page's files, in the order in which they stand after each other."""
+
+MOST_RUNS = 4
+"""Runs side by side; for more there is `wall`."""
+
+
+class Lab(StillWidget):
+    """The live view of one to four runs in lock step. Make one with `open` or `compare`; end a cell with it.
+
+    Attributes:
+        sessions: the runs; `lab.sessions[0].game` is the `train.State` of the first.
+        names: what they are called.
+        active: which of them the dials move, and whose picture is the large one.
+        layers, charts: what the page shows now.
+    """
+
+    _esm = pages(*(PAGE / f"{name}.js" for name in SCRIPTS))
+    _css = pages(*sorted(PAGE.glob("*.css")))
+    _invitation = "Run this cell where widgets are shown to train it live."
+
+    setup = traitlets.Dict().tag(sync=True)
+    scene = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        sessions: Mapping[str, Session],
+        controls: Sequence[str] | None = None,
+        *,
+        layers: Sequence[str] = SHOWN,
+        charts: Sequence[str] = ("losses",),
+        language: str | None = None,
+    ):
+        self.sessions, self.names = list(sessions.values()), list(sessions)
+        self.active, self._serial, self._driver = 0, 0, None
+        self.layers = tuple(name for name in layers if name == "real" or LAYERS[name])
+        self.charts = tuple(name for name in charts if CHARTS[name])
+        super().__init__(setup=self._describe(controls, language), scene=self._see())
+        self.on_msg(self._answer)
+
+    @property
+    def session(self) -> Session:
+        """The run that the dials move."""
+        return self.sessions[self.active]
+
+    @property
+    def state(self) -> Code:
+        """The Python that brings the active run back outside the lab."""
+        return self.session.state
+
+    def set(self, name: str, value: Any, *, everywhere: bool = False) -> None:
+        """Move a dial or choose from a menu, as a hand on the page would.
+
+        Args:
+            name, value: as for `Session.set`.
+            everywhere: in all runs, not in the active one alone.
+        """
+        for session in self.sessions if everywhere else [self.session]:
+            with session.lock:
+                session.set(name, value)
+        if name in CHOICES:
+            self.look_again()
+        self.show()
+
+    def reset(self, seed: int | None = None) -> None:
+        """Begin all runs again at step 0, from the same seed or another."""
+        for session in self.sessions:
+            session.reset(seed)
+        self.show()
+
+    def advance(self, k: int) -> None:
+        """Take k steps from Python in every run, and show where they led."""
+        check_count(k, "k")
+        for n in [1024] * (k // 1024) + [k % 1024] * (k % 1024 > 0):
+            self._advance(n)
+        self.show()
+
+    def _advance(self, k: int | None) -> None:
+        """Lock step: every run takes the same number of steps; one that has diverged waits until a hand moves it."""
+        running = [session for session in self.sessions if not session.fault] or self.sessions
+        if k is None:
+            k = min(max(int(BUDGET * (1 + len(running)) / 2 / sum(session.pace for session in running)), 1), 1024)
+        for session in running:
+            try:
+                session.advance(k)
+            except Diverged:
+                if all(other.fault for other in self.sessions):
+                    raise
+
+    def add(self, name: str, session: Session) -> None:
+        """Put one more run beside the others, and make it the active one.
+
+        Raises:
+            ValueError: there are `MOST_RUNS` already.
+        """
+        if len(self.sessions) >= MOST_RUNS:
+            raise ValueError(f"the lab shows up to {MOST_RUNS} runs side by side; close one first, or open lab.wall")
+        while name in self.names:
+            name += "′"
+        self.sessions.append(session)
+        self.names.append(name)
+        self.active = len(self.sessions) - 1
+        self.look_again()
+        self.show()
+
+    def close_run(self, i: int) -> None:
+        """Take a run away; the last one stays."""
+        if len(self.sessions) == 1:
+            raise ValueError("this is the only run; reset it instead")
+        del self.sessions[i], self.names[i]
+        self.active = min(self.active, len(self.sessions) - 1)
+        self.look_again()
+        self.show()
+
+    def _describe(self, controls: Sequence[str] | None, language: str | None) -> dict[str, Any]:
+        """What the page builds itself from, once."""
+        if language not in (None, *LANGUAGES):
+            raise ValueError(
+                f"language must be one of {', '.join(LANGUAGES)}, or None for the page's, got {language!r}"
+            )
+        shown = list(CONTROLS) if controls is None else [name for name in controls if [CONTROLS[name]]]
+        return {
+            "controls": shown,
+            "dials": {name: dial._asdict() for name, dial in DIALS.items()},
+            "choices": {name: choice._asdict() for name, choice in CHOICES.items()},
+            "words": words(),
+            "language": language,
+            "layers": list(self.layers),
+            "charts": list(self.charts),
+            "all_layers": list(LAYERS),
+            "all_charts": {name: chart._asdict() for name, chart in CHARTS.items()},
+        }
+
+    def look_again(self) -> None:
+        """Send what changes seldom, where it has changed: runs, targets, menus."""
+        self.scene = self._see()
+
+    def _see(self) -> dict[str, Any]:
+        return {"runs": [_ground(*pair) for pair in zip(self.names, self.sessions, strict=True)]}
+
+    def _answer(self, _: Any, message: Any, buffers: Any) -> None:
+        """Serve one message of the page. Whatever goes wrong is told there: an exception here would be lost."""
+        request = message.get("request") if isinstance(message, dict) else None
+        with self.session.lock:
+            try:
+                if not isinstance(message, dict) or message.get("type") not in ANSWERS:
+                    raise ValueError(f"the page sent a message of an unknown kind: {str(message)[:80]}")
+                ANSWERS[message["type"]](self, {**message, "buffers": buffers or []})
+            except Diverged as fault:
+                self._driver = None
+                self.tell("diverged", str(fault), request)
+                self.show()
+            except KeyboardInterrupt:
+                self._driver = None
+                self.tell("stopped", "Interrupted. Press Play to go on.", request)
+            except Exception as error:
+                text = str(error) if isinstance(error, (ValueError, TypeError, KeyError)) else repr(error)
+                self.tell("error", text or repr(error), request)
+                self.show()
+
+    def tell(self, kind: str, text: str = "", request: Any = None, **more: Any) -> None:
+        """Send the page a message without a picture."""
+        self.send({"type": kind, "text": text, "request": request, "driver": self._driver, **more})
+
+    def show(self, request: Any = None) -> None:
+        """Send one frame of all runs: a header, and one block of bytes."""
+        frames = [session.frame(self.layers, self.charts) for session in self.sessions]
+        runs, block = pack(frames)
+        self._serial += 1
+        header = {
+            "type": "frame",
+            "request": request,
+            "serial": self._serial,
+            "driver": self._driver,
+            "active": self.active,
+            "runs": [{"name": name, **run} for name, run in zip(self.names, runs, strict=True)],
+        }
+        self.send(header, [block])
+
+    def _still(self) -> tuple[bytes, str]:
+        return still(self.session)
+
+
+def _ground(name: str, session: Session) -> dict[str, Any]:
+    """One run's target as the page draws it, and its menus."""
+    return {
+        "name": name,
+        "window": session.window.tolist(),
+        "real": session.real.astype("<f4").tobytes(),
+        "modes": len(session.target.means) if isinstance(session.target, data.Mixture) else 0,
+        "menus": session.menus,
+    }
+
+
+# ---- what the page may ask: each answer takes the lab and the message ----
+
+
+def _hello(lab: Lab, message: dict) -> None:
+    lab.show(message.get("request"))
+
+
+def _look(lab: Lab, message: dict) -> None:
+    """Show other layers and charts from now on."""
+    lab.layers = tuple(_names(message, "layers", LAYERS))
+    lab.charts = tuple(_names(message, "charts", CHARTS))
+    lab.show(message.get("request"))
+
+
+def _names(message: dict, field: str, known: Any) -> list[str]:
+    names = message.get(field)
+    if not isinstance(names, list) or len(names) > 20:
+        raise ValueError(f"{field} must be a list of names, got {str(names)[:80]}")
+    return [name for name in names if Menu(field, dict.fromkeys(known))[name] is None]
+
+
+def _play(lab: Lab, message: dict) -> None:
+    """One view drives at a time; the latest press of play is the one."""
+    lab._driver = message.get("driver")
+    lab.tell("driver")
+
+
+def _step(lab: Lab, message: dict) -> None:
+    if message.get("driver") != lab._driver:
+        return lab.tell("stopped", "Training goes on in another view of this lab.", message.get("request"))
+    _once(lab, message)
+
+
+def _once(lab: Lab, message: dict) -> None:
+    k = message.get("steps")
+    if k is not None and (isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= 1024):
+        raise ValueError(f"steps must be a whole number from 1 to 1024, got {k!r}")
+    _compile(lab)
+    lab._advance(k)
+    lab.show(message.get("request"))
+
+
+def _warm(lab: Lab, message: dict) -> None:
+    _compile(lab)
+    lab.show(message.get("request"))
+
+
+def _compile(lab: Lab) -> None:
+    for session in lab.sessions:
+        if session.cold:
+            lab.tell("compiling", "Compiling the training step for these rules: once, a few seconds.")
+            session.warm()
+
+
+def _set(lab: Lab, message: dict) -> None:
+    name, value = message.get("name"), message.get("value")
+    if not isinstance(name, str) or name not in (*DIALS, *CHOICES):
+        raise ValueError(f"no control is named {name!r}; {suggestion(name, [*DIALS, *CHOICES])}")
+    # JSON has no infinity: where a dial may be without end, null is none
+    endless = name in DIALS and DIALS[name].scale == "log or none"
+    lab.set(name, np.inf if endless and value is None else value, everywhere=message.get("everywhere") is True)
+
+
+def _reset(lab: Lab, message: dict) -> None:
+    lab.reset(message.get("seed"))
+
+
+def _activate(lab: Lab, message: dict) -> None:
+    lab.active = _run(lab, message)
+    lab.look_again()
+    lab.show(message.get("request"))
+
+
+def _close(lab: Lab, message: dict) -> None:
+    lab.close_run(_run(lab, message))
+
+
+def _run(lab: Lab, message: dict) -> int:
+    i = message.get("run")
+    if isinstance(i, bool) or not isinstance(i, int) or not 0 <= i < len(lab.sessions):
+        raise ValueError(f"run must be a whole number from 0 to {len(lab.sessions) - 1}, got {i!r}")
+    return i
+
+
+ANSWERS: dict[str, Callable[[Lab, dict], None]] = {
+    "hello": _hello,
+    "look": _look,
+    "warm": _warm,
+    "play": _play,
+    "step": _step,
+    "once": _once,
+    "set": _set,
+    "reset": _reset,
+    "activate": _activate,
+    "close": _close,
+    **drawn.ANSWERS,
+}
