@@ -84,8 +84,8 @@ def _steps_code(rules: Rules, n: int) -> str:
     return f"state, history = train.steps(gan, hyper, target, state, {n})"
 
 
-def _names(kind: type) -> list[str]:
-    return [f.name for f in fields(kind)]  # type: ignore[arg-type]
+def _names(kind: Any) -> list[str]:
+    return [f.name for f in fields(kind)]
 
 
 def _target_line(rules: Rules) -> str:
