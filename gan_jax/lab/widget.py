@@ -26,7 +26,7 @@ from .words import LANGUAGES, words
 
 PAGE = Path(__file__).with_name("page")
 
-SCRIPTS = ("driver", "paint", "chart", "controls", "view")
+SCRIPTS = ("driver", "paint", "chart", "controls", "layers", "eigen", "graph", "timebar", "drawing", "view")
 """The page's files, in the order in which they stand after each other."""
 
 MOST_RUNS = 4

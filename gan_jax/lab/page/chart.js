@@ -68,7 +68,7 @@ function paintChart(canvas, { title, note, series, log = false, from, to, palett
   context.font = `600 11px ${font}`;
   context.fillStyle = palette.ink;
   context.fillText(title, box.left, 6);
-  const begins = box.left + context.measureText(title).width + 8;
+  const begins = box.left + (title ? context.measureText(title).width + 8 : 0);
   context.font = `11px ${font}`;
   context.fillStyle = palette.quiet;
   context.fillText(note, begins, 6, width - begins);
@@ -152,4 +152,21 @@ function lossSeries(frame, palette) {
     { name: "D", colour: palette.discriminator, points: of(0), rough: true, reference: frame.references[0] },
     { name: "G", colour: palette.generator, points: of(1), rough: true, reference: frame.references[1] },
   ];
+}
+
+// The measures of a chart as series; with several runs the first measure of each, in the run's colour.
+function measureSeries(frame, names, view, palette) {
+  const colours = [palette.generator, palette.real, palette.discriminator, palette.runs[3]];
+  const one = (run, name, label, colour) => {
+    const points = run.arrays[`track_${name}`];
+    const told = run.measures?.[name];
+    if (!points?.length || told?.reason) return null;
+    const floor = told?.floor;
+    return { name: label, colour, points, reference: floor === null || floor === undefined ? null : [floor, view.say("perfect")] };
+  };
+  const found =
+    frame.all.length > 1
+      ? frame.all.map((run, i) => one(run, names.find((name) => !run.measures?.[name]?.reason) ?? names[0], run.name, palette.runs[i]))
+      : names.map((name, i) => one(frame, name, view.say(`measures.${name}`), colours[i]));
+  return found.filter(Boolean);
 }

@@ -62,7 +62,7 @@ function createView(driver, model, el) {
     repaint: () => repaint(),
     stage: {
       canvas: null,
-      place: null, // where the plane lies on the canvas of the active run
+      place: null, // where the plane lies on it
       toPixels: (x, y) => [view.stage.place.x(x), view.stage.place.y(y)],
       toPlane: (px, py) => view.stage.place.plane(px, py),
     },
@@ -76,6 +76,11 @@ function createView(driver, model, el) {
     return node;
   };
   view.button = button;
+
+  const sizes = new ResizeObserver(() => {
+    onTheme(); // only now is the widget in the page, on its background
+    repaint();
+  });
 
   // the bar
   const play = button("play", () => (driver.state.playing ? driver.pause() : driver.play()), "gan-lab-play");
@@ -108,22 +113,26 @@ function createView(driver, model, el) {
   const rateText = element("span", { class: "gan-lab-rate" });
   bar.append(element("div", { class: "gan-lab-counter" }, stepLabel, " ", stepText, rateText));
 
-  // pictures: the active run's, and small ones of the others
-  const stages = element("div", { class: "gan-lab-stages" });
+  // pictures: the active run's large, and where there are several, all of them side by side
+  const stage = element("canvas", { class: "gan-lab-stage" });
+  stage.setAttribute("role", "img");
+  const stageBox = element("div", { class: "gan-lab-stage-box" }, stage);
+  Object.assign(view.stage, { canvas: stage, box: stageBox });
   const everywhere = element("input", { type: "checkbox", checked: true, id: unique("everywhere") });
   const everywhereLabel = element("label", { htmlFor: everywhere.id });
-  const everywhereBox = element("div", { class: "gan-lab-everywhere", hidden: true }, everywhere, everywhereLabel);
+  const everywhereBox = element("div", { class: "gan-lab-everywhere" }, everywhere, everywhereLabel);
+  const row = element("div", { class: "gan-lab-runs-row" });
+  const runs = element("div", { class: "gan-lab-runs", hidden: true }, row, everywhereBox);
   const tiles = [];
   const makeTile = (i) => {
     const canvas = element("canvas", { class: "gan-lab-stage" });
-    canvas.setAttribute("role", "img");
-    const name = element("button", { type: "button", class: "gan-lab-run" });
-    const fault = element("span", { class: "gan-lab-fault" });
-    listen(name, "click", () => driver.ask({ type: "activate", run: i }));
-    const node = element("div", { class: "gan-lab-tile" }, element("div", { class: "gan-lab-run-line" }, name, fault), canvas);
-    stages.append(node);
+    const name = element("span", { class: "gan-lab-run" });
+    const state = element("span", { class: "gan-lab-run-state" });
+    const node = element("button", { type: "button", class: "gan-lab-tile" }, name, canvas, state);
+    listen(node, "click", () => driver.ask({ type: "activate", run: i }));
+    row.append(node);
     sizes.observe(canvas);
-    return { node, canvas, name, fault };
+    return { node, canvas, name, state };
   };
 
   const realKey = element("span", { class: "gan-lab-key gan-lab-key-real" });
@@ -137,15 +146,29 @@ function createView(driver, model, el) {
 
   const chart = element("canvas", { class: "gan-lab-chart" });
   chart.setAttribute("role", "img");
-  const drawChart = (frame, palette) =>
+  const chartMenu = element("select", { class: "gan-lab-chart-menu" });
+  chartMenu.append(...Object.keys(setup.all_charts).filter((name) => name !== "spectrum").map((value) => element("option", { value })));
+  chartMenu.value = setup.charts[0];
+  listen(chartMenu, "change", () => {
+    view.charts = new Set([chartMenu.value]);
+    driver.look?.();
+    repaint();
+  });
+  const drawChart = (frame, palette) => {
+    const name = [...view.charts][0];
+    const series = name === "losses" ? lossSeries(frame, palette) : measureSeries(frame, setup.all_charts[name].measures, view, palette);
+    const reasons = frame.measures ? Object.values(frame.measures).filter(({ reason }) => reason) : [];
     paintChart(chart, {
-      title: say("losses"),
-      note: say("dotted_equilibrium"),
-      series: lossSeries(frame, palette),
-      from: frame.first,
-      to: frame.step,
+      title: shows("charts") ? "" : say(`charts.${name}`),
+      note: reasons.length ? say(reasons[0].reason.key, reasons[0].reason.values) : say(name === "losses" ? "dotted_equilibrium" : "dotted_perfect"),
+      series,
+      log: setup.all_charts[name].log,
+      from: series.length && name !== "losses" ? Math.min(frame.step, ...series.map(({ points }) => points[0] ?? frame.step)) : frame.first,
+      to: Math.max(frame.step, ...series.map(({ points }) => points[points.length - 2] ?? 0)),
       palette,
     });
+  };
+  const chartBox = element("div", { class: "gan-lab-chart-box" }, ...(shows("charts") ? [chartMenu] : []), chart);
 
   // the parts, each in its place
   const menus = createMenus(view, "game");
@@ -173,23 +196,20 @@ function createView(driver, model, el) {
   root.append(
     bar,
     places.head,
+    runs,
     ...(menus.empty ? [] : [menus.node]),
     ...(rules.empty && networks.empty ? [] : [more]),
     element(
       "div",
       { class: "gan-lab-body" },
-      element("div", { class: "gan-lab-picture" }, everywhereBox, stages, legend, score, places.under),
-      element("div", { class: "gan-lab-side" }, chart, places.side, dials.node),
+      element("div", { class: "gan-lab-picture" }, stageBox, legend, score, places.under),
+      element("div", { class: "gan-lab-side" }, chartBox, places.side, dials.node),
     ),
     places.foot,
     status,
   );
   el.append(root);
 
-  const sizes = new ResizeObserver(() => {
-    onTheme(); // only now is the widget in the page, on its background
-    repaint();
-  });
   let described = -Infinity;
   let charted = -Infinity;
   let rated = -Infinity;
@@ -202,20 +222,20 @@ function createView(driver, model, el) {
       tile.node.remove();
     }
     const many = frame.all.length > 1;
-    stages.dataset.runs = frame.all.length;
-    everywhereBox.hidden = !many;
+    runs.hidden = !many;
+    row.style.setProperty("--runs", frame.all.length);
     frame.all.forEach((run, i) => {
-      const { node, canvas, name, fault } = tiles[i];
-      const isActive = i === frame.active;
-      node.dataset.active = isActive && many;
-      name.hidden = fault.hidden = !many;
+      const { node, canvas, name, state } = tiles[i];
       write(name, run.name);
       name.style.color = palette.runs[i];
-      name.setAttribute("aria-pressed", isActive);
-      write(fault, run.fault ? say("diverged_mark") : many ? say("at_step", { step: run.step.toLocaleString("en") }) : "");
-      const place = scenes && paintStage(canvas, run, view.scene(i), palette, view.layers);
-      if (isActive && place) Object.assign(view.stage, { canvas, place });
+      node.setAttribute("aria-pressed", i === frame.active);
+      const modes = run.modes === null ? "" : say("modes_short", { modes: run.modes, of: view.scene(i)?.modes ?? "?" });
+      write(state, run.fault ? say("diverged_mark") : `${say("at_step", { step: run.step.toLocaleString("en") })}${modes}`);
+      state.dataset.fault = Boolean(run.fault);
+      if (many && scenes) paintStage(canvas, run, view.scene(i), palette, view.layers);
     });
+    const place = scenes && paintStage(stage, frame, view.scene(frame.active), palette, view.layers);
+    if (place) view.stage.place = place;
   }
 
   function repaint() {
@@ -242,13 +262,15 @@ function createView(driver, model, el) {
     write(fakeKey, say("fake"));
     write(says, `${say("d_says")} `);
     write(everywhereLabel, say("everywhere"));
+    chartMenu.setAttribute("aria-label", say("chart_menu"));
+    for (const option of chartMenu.options) write(option, say(`charts.${option.value}`));
     write(moreTitle, say("networks_and_rules"));
     parts.forEach((part) => part.relabel?.());
   }
 
   function describe(frame) {
     const modes = frame.modes === null ? "" : say("describe_modes", { modes: frame.modes, of: view.scene()?.modes });
-    view.stage.canvas?.setAttribute("aria-label", say("describe_stage", { step: frame.step, modes }));
+    stage.setAttribute("aria-label", say("describe_stage", { step: frame.step, modes }));
     const curve = frame.arrays.curve;
     const n = curve.length / 2;
     const losses = n ? { d: brief(curve[2 * n - 2]), g: brief(curve[2 * n - 1]) } : { d: "–", g: "–" };
@@ -320,6 +342,7 @@ function createView(driver, model, el) {
   const themes = new MutationObserver(onTheme);
   for (const node of [document.documentElement, document.body]) themes.observe(node, { attributes: true });
   listen(matchMedia("(prefers-color-scheme: dark)"), "change", onTheme);
+  sizes.observe(stage);
   sizes.observe(chart);
 
   onTheme();
@@ -338,4 +361,10 @@ function createView(driver, model, el) {
 }
 
 // Parts that other files bring: the name under which a lesson shows it, how it is made, and where it stands.
-const PARTS = [];
+const PARTS = [
+  ["overview", createGraph, "head"],
+  ["layers", createLayers, "under"],
+  ["time", createTimebar, "under"],
+  ["draw", createDrawing, "under"],
+  ["probe", createEigen, "side"],
+];
