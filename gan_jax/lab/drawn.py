@@ -85,10 +85,17 @@ def _scale(value: Any, width: float) -> float:
 
 
 def answer(lab: Any, message: Mapping[str, Any]) -> None:
-    """Train on what was drawn, from the same weights; answers the page's message of type "draw"."""
-    session = lab.session
-    with session.lock:
-        session.take_target("drawn", target_of(message, session.window))
+    """Train on what was drawn, from the same weights; answers the page's message of type "draw".
+
+    Args:
+        lab: a `Lab`; its active run takes the target, or every run if "everywhere" is true.
+        message: as `target_of` takes it.
+    """
+    target = target_of(message, lab.session.window)
+    for session in lab.sessions if message.get("everywhere") is True else [lab.session]:
+        session.take_target("drawn", target)
+    lab.look_again()
+    lab.show()
 
 
 ANSWERS: dict[str, Callable] = {"draw": answer}

@@ -169,6 +169,7 @@ function createDrawing(view) {
   }
 
   function open() {
+    if (!stage.place) return; // nothing is painted yet
     kept = strokes.slice();
     const { canvas: under } = stage;
     if (getComputedStyle(under.parentElement).position === "static") under.parentElement.classList.add("gan-lab-drawing-ground");
@@ -204,7 +205,8 @@ function createDrawing(view) {
   function train() {
     if (!strokes.length) return tell("drawing.empty");
     const width = scale();
-    view.driver.send({ type: "draw", points: drawingText(drawingPoints(strokes, width)), scale: width });
+    const points = drawingText(drawingPoints(strokes, width));
+    view.driver.send({ type: "draw", points, scale: width, everywhere: view.everywhere?.() ?? false });
     close();
     tell("drawing.sent");
     if (!view.driver.state.playing) view.driver.play?.();
