@@ -4,8 +4,9 @@ Nothing of the core but its random keys is used here: networks, losses, penaltie
 the two players and the running average are PyTorch's, or written out by hand.
 """
 
+import functools
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jax
 import numpy as np
@@ -76,18 +77,26 @@ def ours(rules: Rules) -> Gan:
     )
 
 
-def batches(gan: Gan, hyper: Hyperparams, key):
-    """Draw again what each step draws: per step and update, G's first, (real, z, noise on fakes, mixing weight)."""
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def draw(batch_size, rounds, instance_noise, key):
+    """One program for all games with as many rounds: an array of each kind, (step, round, sample, ...)."""
 
     def one(key):
         real_key, latent_key, real_noise_key, fake_noise_key, penalty_key = jax.random.split(key, 5)
-        normal = lambda key: hyper.instance_noise * jax.random.normal(key, (gan.batch_size, 2))  # noqa: E731
-        real = TARGET.sample(real_key, gan.batch_size) + normal(real_noise_key)
-        weight = jax.random.uniform(penalty_key, (gan.batch_size, 1))
-        return real, jax.random.normal(latent_key, (gan.batch_size, 2)), normal(fake_noise_key), weight
+        normal = lambda key: instance_noise * jax.random.normal(key, (batch_size, 2))  # noqa: E731
+        real = TARGET.sample(real_key, batch_size) + normal(real_noise_key)
+        weight = jax.random.uniform(penalty_key, (batch_size, 1))
+        return real, jax.random.normal(latent_key, (batch_size, 2)), normal(fake_noise_key), weight
 
-    of_step = lambda step: jax.vmap(one)(jax.random.split(jax.random.fold_in(key, step), 1 + gan.d_steps))  # noqa: E731
-    return [torch.tensor(np.array(values)) for values in jax.jit(jax.vmap(of_step))(np.arange(STEPS))]
+    return jax.vmap(lambda step: jax.vmap(one)(jax.random.split(jax.random.fold_in(key, step), rounds)))(
+        np.arange(STEPS)
+    )
+
+
+def batches(gan: Gan, hyper: Hyperparams, key):
+    """Draw again what each step draws: per step and update, G's first, (real, z, noise on fakes, mixing weight)."""
+    drawn = draw(gan.batch_size, 1 + gan.d_steps, hyper.instance_noise, key)
+    return [torch.tensor(np.array(values)) for values in drawn]
 
 
 def copied(module, activation: str) -> torch.nn.Sequential:
@@ -225,7 +234,9 @@ def one_thread():
 def play(rules: Rules, theirs_by: Rules | None = None):
     """Play the game on both sides: ((G, D, G's average, history) of ours, the same of PyTorch), as flat vectors."""
     gan, hyper = ours(rules), Hyperparams(**rules.dials)
-    start = train.init(gan, hyper, jax.random.key(7))
+    # the start does not depend on the loss and the penalty: games with the same networks share its program
+    plain = replace(gan, loss=losses.nonsaturating, penalty=None, update="alternating", d_steps=1)
+    start = train.init(plain, hyper, jax.random.key(7))
     copy = lambda module: copied(module, rules.activation)  # noqa: E731
     g, d = copy(start.generator), copy(start.discriminator)
     average, history = theirs(theirs_by or rules, hyper, g, d, batches(gan, hyper, start.key))
