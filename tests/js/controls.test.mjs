@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { load } from "./load.mjs";
 
-const { NOTCHES, scaleOf, show } = await load("lab.js", ["NOTCHES", "scaleOf", "show"]);
+const { NOTCHES, scaleOf, shownNumber } = await load("controls.js", ["NOTCHES", "scaleOf", "shownNumber"]);
 
 const DIALS = {
   log: { scale: "log", low: 1e-3, high: 10 },
@@ -40,5 +40,5 @@ test("the ends of the scales are what their names say", () => {
 });
 
 test("numbers are written short, with a real minus", () => {
-  assert.deepEqual([null, 0, 0.5, 1e-5, 0.1 + 0.2].map(show), ["none", "0", "0.5", "1e−5", "0.3"]);
+  assert.deepEqual([null, 0, 0.5, 1e-5, 0.1 + 0.2].map(shownNumber), ["none", "0", "0.5", "1e−5", "0.3"]);
 });

@@ -2,12 +2,10 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { load, pretend } from "./load.mjs";
 
-const SIDE = 64;
-
 async function start(t, settings) {
   const page = pretend(settings);
   t.after(page.restore);
-  const { createDriver } = await load("lab.js", ["createDriver"]);
+  const { createDriver } = await load("driver.js", ["createDriver"]);
   const [driver, sent, painted] = [createDriver(), [], []];
   let hear;
   let broken = false;
@@ -22,7 +20,10 @@ async function start(t, settings) {
   const view = { update() {}, paint: (frame) => painted.push(frame.serial) };
   driver.add(view);
   let serial = 0;
-  const frame = (request, step = 0) => hear({ type: "frame", request, serial: ++serial, step, bins: 0 }, [new DataView(new ArrayBuffer(SIDE * SIDE))]);
+  const runs = (step) => [{ name: "run", step, arrays: [["fake", "f4", [1, 2]]] }]; // prettier-ignore
+  const frame = (request, step = 0, number = ++serial) => {
+    hear({ type: "frame", request, serial: number, active: 0, runs: runs(step) }, [new DataView(new ArrayBuffer(8))]);
+  };
   const steps = () => sent.filter(({ type }) => type === "step").map(({ request }) => request);
   const wake = () => [1, 2].forEach((request) => frame(request));
   return { page, driver, view, sent, painted, unplug, frame, steps, wake, hear: (message) => hear(message), cut: () => (broken = true) };
@@ -45,14 +46,14 @@ test("two requests are in flight, and each answer brings one more", async (t) =>
 });
 
 test("only the newest frame is painted, and an older one never after it", async (t) => {
-  const { page, painted, frame, hear } = await start(t);
+  const { page, painted, frame } = await start(t);
   frame(1);
   frame(2);
   frame(null);
   page.frame();
   page.frame();
   assert.deepEqual(painted, [3]);
-  hear({ type: "frame", request: null, serial: 2, step: 0, bins: 0 });
+  frame(null, 0, 2);
   page.frame();
   assert.deepEqual(painted, [3]);
 });
@@ -65,7 +66,7 @@ test("a silent kernel is told after some seconds, and asked no more until it ans
   assert.equal(driver.state.stalled, false);
   page.wait(2000);
   assert.equal(driver.state.stalled, true);
-  assert.match(driver.state.notice.text, /not answered/);
+  assert.equal(driver.state.notice.kind, "stalled");
   page.frame();
   assert.equal(steps().length, 2);
   frame(3, 10);

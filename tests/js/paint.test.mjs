@@ -2,32 +2,53 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { load } from "./load.mjs";
 
-const { PALETTES, SIDE, decode, ramp } = await load("lab.js", ["PALETTES", "SIDE", "decode", "ramp"]);
+const names = ["PALETTES", "decode", "placing", "ramp"];
+const { PALETTES, decode, placing, ramp } = await load(["driver.js", "paint.js"], names);
 
-function payload(points, bins, offset = 0) {
-  const [surface, fake] = [new Uint8Array(SIDE * SIDE).map((_, i) => i % 256), Float32Array.from({ length: 2 * points }, (_, i) => i / 8)];
-  const curve = Float32Array.from({ length: 2 * bins }, (_, i) => -i);
-  const bytes = new Uint8Array(offset + surface.length + fake.byteLength + curve.byteLength);
-  bytes.set(surface, offset);
-  bytes.set(new Uint8Array(fake.buffer), offset + surface.length);
-  bytes.set(new Uint8Array(curve.buffer), offset + surface.length + fake.byteLength);
-  return { view: new DataView(bytes.buffer, offset), surface, fake, curve };
+// Two runs as frames.py packs them: each array padded to 4 bytes.
+const ARRAYS = [
+  { name: "surface", kind: "u1", shape: [5], values: Uint8Array.of(0, 7, 255, 128, 9) },
+  { name: "fake", kind: "f4", shape: [2, 2], values: Float32Array.of(1, -2.5, 3e8, 0) },
+  { name: "bins", kind: "i4", shape: [3], values: Int32Array.of(-1, 0, 2 ** 31 - 1) },
+]; // prettier-ignore
+
+function message(offset) {
+  const arrays = ARRAYS.map(({ name, kind, shape }) => [name, kind, shape]);
+  const header = { serial: 4, active: 1, request: 9, driver: "d", runs: [{ name: "a", step: 3, arrays }, { name: "b", step: 5, arrays: arrays.slice(0, 1) }] }; // prettier-ignore
+  const parts = [...ARRAYS, ARRAYS[0]].map(({ values }) => {
+    const bytes = new Uint8Array(values.buffer);
+    return [...bytes, ...new Array((4 - (bytes.length % 4)) % 4).fill(0)];
+  });
+  const bytes = Uint8Array.of(...new Array(offset).fill(1), ...parts.flat());
+  return [header, new DataView(bytes.buffer, offset)];
 }
 
-test("a frame's bytes become its three arrays, wherever they begin in their buffer", () => {
+test("a frame's bytes become its arrays, wherever they begin in their buffer", () => {
   for (const offset of [0, 3]) { // prettier-ignore
-    const { view, surface, fake, curve } = payload(5, 7, offset);
-    const frame = decode({ step: 12, bins: 7 }, view);
-    assert.equal(frame.step, 12);
-    assert.deepEqual([...frame.surface], [...surface]);
-    assert.deepEqual([...frame.fake], [...fake]);
-    assert.deepEqual([...frame.curve], [...curve]);
+    const frame = decode(...message(offset));
+    assert.deepEqual([frame.name, frame.step, frame.serial, frame.active, frame.request], ["b", 5, 4, 1, 9]); // the active run's
+    const [first, second] = frame.all;
+    for (const { name, shape, values } of ARRAYS) {
+      assert.deepEqual(first.arrays[name], values);
+      assert.deepEqual(first.shapes[name], shape);
+    }
+    assert.deepEqual(second.arrays, { surface: ARRAYS[0].values });
+    assert.equal(frame.arrays, second.arrays);
   }
 });
 
 test("a frame without bytes, or with too few, is no frame", () => {
-  assert.equal(decode({ bins: 0 }, undefined), null);
-  assert.equal(decode({ bins: 4 }, new DataView(new ArrayBuffer(100))), null);
+  const [header, block] = message(0);
+  assert.equal(decode(header, undefined), null);
+  assert.equal(decode(header, new DataView(block.buffer, 0, block.byteLength - 4)), null);
+  assert.equal(decode({ ...header, runs: [] }, block), null);
+});
+
+test("the window's corners lie in the canvas's corners, and the way back is the way there", () => {
+  const place = placing([-2, 2, -1, 3], 400, 200);
+  assert.deepEqual([place.x(-2), place.x(2), place.y(3), place.y(-1)], [0, 400, 0, 200]);
+  const [x, y] = place.plane(place.x(0.3), place.y(1.7));
+  assert.ok(Math.abs(x - 0.3) < 1e-9 && Math.abs(y - 1.7) < 1e-9);
 });
 
 for (const [theme, palette] of Object.entries(PALETTES)) {
