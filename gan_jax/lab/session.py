@@ -25,6 +25,7 @@ from .dials import CHOICES, DIALS, PLAYERS, SAMPLES, as_json
 from .frames import Frame
 from .layers import LAYERS, describe
 from .measures import CHARTS, MEASURES, Tracks
+from .presets import Preset
 from .timeline import Rules, Timeline, same_target
 
 POINTS = 512
@@ -332,6 +333,14 @@ class Session:
             self._restart_curve()
             self.fault = ""
 
+    def take(self, preset: Preset) -> None:
+        """Begin anew as a preset says: rules, dials and target, both players learning, at step 0 of the same seed."""
+        with self.lock, self.timeline.action(self, "preset"):
+            self.gan, self.hyper = preset.gan, one_setting(preset.hyper)
+            self.samples, self.players = "generator", "both"
+            self.take_target(preset.target_name, preset.make_target())
+            self._begin(self.seed)
+
     def warm(self) -> None:
         """Compile the step, if it is not, without taking one."""
         with self.lock:
@@ -483,7 +492,7 @@ class Session:
                 "fault": self.fault,
                 "timeline": self.timeline.describe(),
                 "measures": self.tracks.describe(self),
-                **describe(self),
+                "layers": describe(self),
             }
             return Frame(header, arrays)
 

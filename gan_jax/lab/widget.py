@@ -14,19 +14,20 @@ import traitlets
 from .. import data
 from ..errors import Diverged, Menu, check_count, suggestion
 from ..explorer.page import StillWidget, pages
-from . import drawn
+from . import drawn, stages
 from .code import Code
 from .dials import CHOICES, CONTROLS, DIALS
 from .frames import pack
 from .layers import LAYERS
 from .measures import CHARTS
+from .presets import PRESETS
 from .session import BUDGET, SHOWN, Session
 from .still import still
 from .words import LANGUAGES, words
 
 PAGE = Path(__file__).with_name("page")
 
-SCRIPTS = ("driver", "paint", "chart", "controls", "layers", "eigen", "graph", "timebar", "drawing", "view")
+SCRIPTS = ("driver", "paint", "chart", "controls", "presets", "layers", "eigen", "graph", "timebar", "drawing", "view")
 """The page's files, in the order in which they stand after each other."""
 
 MOST_RUNS = 4
@@ -151,6 +152,10 @@ class Lab(StillWidget):
             "controls": shown,
             "dials": {name: dial._asdict() for name, dial in DIALS.items()},
             "choices": {name: choice._asdict() for name, choice in CHOICES.items()},
+            "presets": {
+                name: {"works": preset.works, "layers": list(preset.layers), "chart": preset.chart}
+                for name, preset in PRESETS.items()
+            },
             "words": words(),
             "language": language,
             "layers": list(self.layers),
@@ -186,13 +191,20 @@ class Lab(StillWidget):
                 self.tell("error", text or repr(error), request)
                 self.show()
 
-    def tell(self, kind: str, text: str = "", request: Any = None, **more: Any) -> None:
-        """Send the page a message without a picture."""
-        self.send({"type": kind, "text": text, "request": request, "driver": self._driver, **more})
+    def tell(self, kind: str, what: str | Mapping[str, Any] = "", request: Any = None) -> None:
+        """Send the page a message without a picture.
+
+        Args:
+            kind: its type; parts of the page get what the driver does not understand itself.
+            what: a sentence, or plain JSON.
+            request: the page's number of what is answered here.
+        """
+        more = {"text": what} if isinstance(what, str) else dict(what)
+        self.send({**more, "type": kind, "what": kind, "request": request, "driver": self._driver})
 
     def show(self, request: Any = None) -> None:
         """Send one frame of all runs: a header, and one block of bytes."""
-        frames = [session.frame(self.layers, self.charts) for session in self.sessions]
+        frames = [stages.picture(session, self.layers, self.charts) for session in self.sessions]
         runs, block = pack(frames)
         self._serial += 1
         header = {
@@ -283,6 +295,12 @@ def _set(lab: Lab, message: dict) -> None:
     lab.set(name, np.inf if endless and value is None else value, everywhere=message.get("everywhere") is True)
 
 
+def _preset(lab: Lab, message: dict) -> None:
+    lab.session.take(PRESETS[message.get("name")])  # type: ignore[index]
+    lab.look_again()
+    lab.show(message.get("request"))
+
+
 def _reset(lab: Lab, message: dict) -> None:
     lab.reset(message.get("seed"))
 
@@ -312,8 +330,10 @@ ANSWERS: dict[str, Callable[[Lab, dict], None]] = {
     "step": _step,
     "once": _once,
     "set": _set,
+    "preset": _preset,
     "reset": _reset,
     "activate": _activate,
     "close": _close,
     **drawn.ANSWERS,
+    **stages.ANSWERS,
 }

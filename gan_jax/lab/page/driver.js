@@ -11,7 +11,6 @@ function createDriver() {
   const id = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
   const views = new Set();
   const waiting = new Map(); // request -> time at which it was sent
-  const listeners = new Map(); // kind of message -> handlers, for what only a part of the page understands
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let model, timer, tick;
   let requests = 0;
@@ -76,7 +75,7 @@ function createDriver() {
         changed();
       }
     } else {
-      for (const handler of listeners.get(message.type) ?? []) handler(message, buffers);
+      views.forEach((view) => view.told?.(message, buffers)); // what only a part of the page understands
     }
     schedule();
   }
@@ -204,10 +203,6 @@ function createDriver() {
     },
     send: (content, buffers) => send(content, false, buffers),
     ask: (content, buffers) => send(content, true, buffers),
-    on(kind, handler) {
-      listeners.set(kind, [...(listeners.get(kind) ?? []), handler]);
-      return () => listeners.set(kind, listeners.get(kind).filter((other) => other !== handler));
-    },
   };
 }
 

@@ -4,7 +4,7 @@ export default () => {
   const driver = createDriver();
   return {
     initialize: ({ model }) => driver.connect(model),
-    render: ({ model, el }) => createView(driver, model, el),
+    render: ({ model, el }) => (model.get("setup").wall ? createWallView : createView)(driver, model, el),
   };
 };
 
@@ -303,6 +303,7 @@ function createView(driver, model, el) {
       }
       root.dispatchEvent(new CustomEvent("gan-lab-painted", { bubbles: true, detail: frame }));
     },
+    told: (message, buffers) => parts.forEach((part) => part.told?.(message, buffers)),
     update(state) {
       write(play, state.playing ? `❚❚ ${say("pause")}` : `▶ ${say("play")}`);
       play.title = say(state.playing ? "help_pause" : "help_play");
@@ -362,6 +363,7 @@ function createView(driver, model, el) {
 
 // Parts that other files bring: the name under which a lesson shows it, how it is made, and where it stands.
 const PARTS = [
+  ["presets", createPresets, "head"],
   ["overview", createGraph, "head"],
   ["layers", createLayers, "under"],
   ["time", createTimebar, "under"],
