@@ -19,6 +19,7 @@ finite, at most about log N plus the log of what a cell holds. Both sides sum to
 
 import math
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -157,6 +158,7 @@ def calibration(session: Any) -> float:
 # ---- what a perfect generator gets ----
 
 _PERFECT: dict[Any, metrics.Perfect] = {}
+_AT_HAND: weakref.WeakKeyDictionary[Any, dict] = weakref.WeakKeyDictionary()
 
 
 def perfect(session: Any, name: str) -> metrics.Perfect | None:
@@ -331,9 +333,10 @@ class Tracks:
             stands = track.last is not None and track.last[0] == step
             if math.isinf(measure.every) or stands or began < self._due.get(name, -math.inf) or measure.reason(session):
                 continue
-            started = time.perf_counter()
+            started, first = time.perf_counter(), track.last is None
             track.add(step, measure.compute(session))
-            self._due[name] = began + max(measure.every, (time.perf_counter() - started) / SHARE)
+            spent = 0.0 if first else time.perf_counter() - started  # the first may have had to compile
+            self._due[name] = began + max(measure.every, spent / SHARE)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Each series as `track_<name>`, shape (n, 2) in float32: step and value."""
@@ -411,12 +414,11 @@ def _answers_to_samples(session: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _spectrum_message(lab: Any, message: dict) -> None:
-    found = spectrum(lab.session)
-    lab.tell("spectrum", found, message.get("request"))
+    lab.tell("spectrum", request=message.get("request"), **spectrum(lab.session))
 
 
 def _reliability_message(lab: Any, message: dict) -> None:
-    lab.tell("reliability", reliability(lab.session), message.get("request"))
+    lab.tell("reliability", request=message.get("request"), **reliability(lab.session))
 
 
 ANSWERS = {"spectrum": _spectrum_message, "reliability": _reliability_message}

@@ -14,7 +14,7 @@ import traitlets
 from .. import data
 from ..errors import Diverged, Menu, check_count, suggestion
 from ..explorer.page import StillWidget, pages
-from . import drawn, stages
+from . import drawn, layers, measures, sharing, stages, timeline
 from .code import Code
 from .dials import CHOICES, CONTROLS, DIALS
 from .frames import pack
@@ -122,8 +122,7 @@ class Lab(StillWidget):
         Raises:
             ValueError: there are `MOST_RUNS` already.
         """
-        if len(self.sessions) >= MOST_RUNS:
-            raise ValueError(f"the lab shows up to {MOST_RUNS} runs side by side; close one first, or open lab.wall")
+        self._check_room()
         while name in self.names:
             name += "′"
         self.sessions.append(session)
@@ -131,6 +130,24 @@ class Lab(StillWidget):
         self.active = len(self.sessions) - 1
         self.look_again()
         self.show()
+
+    def _check_room(self) -> None:
+        if len(self.sessions) >= MOST_RUNS:
+            raise ValueError(f"the lab shows up to {MOST_RUNS} runs side by side; close one first, or open lab.wall")
+
+    def branch(self, step: int | None = None, name: str | None = None) -> None:
+        """Put a run beside the others that shares the active one's past up to a step, the present one when left out.
+
+        Args:
+            step: of the active run.
+            name: what the new run is called; the next letter when left out.
+
+        Raises:
+            ValueError: no such step, or there are `MOST_RUNS` runs already.
+        """
+        self._check_room()
+        free = (letter for letter in "ABCDE" if letter not in self.names)
+        self.add(next(free) if name is None else name, self.session.branch(step))
 
     def close_run(self, i: int) -> None:
         """Take a run away; the last one stays."""
@@ -335,5 +352,9 @@ ANSWERS: dict[str, Callable[[Lab, dict], None]] = {
     "activate": _activate,
     "close": _close,
     **drawn.ANSWERS,
+    **layers.ANSWERS,
+    **measures.ANSWERS,
     **stages.ANSWERS,
+    **timeline.ANSWERS,
+    **sharing.ANSWERS,
 }

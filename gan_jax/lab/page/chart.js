@@ -42,7 +42,10 @@ function paintChart(canvas, { title, note, series, log = false, from, to, palett
       context.setLineDash([2, 4]);
       line(context, box.left, y(reference[0]), box.right, y(reference[0]));
       context.setLineDash([]);
-      marks.push({ at: y(reference[0]), text: reference[1], colour, bold: false });
+      const mark = { at: y(reference[0]), text: reference[1], colour, bold: false };
+      const same = marks.find(({ text, at }) => text === mark.text && Math.abs(at - mark.at) < 3);
+      if (same) same.colour = palette.quiet;
+      else marks.push(mark);
     }
     const n = points.length / 2;
     if (!n) continue;

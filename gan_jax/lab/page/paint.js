@@ -11,7 +11,7 @@ const PALETTES = {
     contour: "rgba(40,40,40,0.55)",
     discriminator: "#00795a",
     generator: "#c85200",
-    runs: ["#c85200", "#0072b2", "#00795a", "#a3438b"],
+    runs: ["#7b3294", "#9a6f00", "#0b7a75", "#ad3a6a"],
     ink: "#333333",
     quiet: "#6a6a6a",
     grid: "rgba(0,0,0,0.09)",
@@ -25,7 +25,7 @@ const PALETTES = {
     contour: "rgba(235,235,235,0.5)",
     discriminator: "#35c99c",
     generator: "#ff9d4d",
-    runs: ["#ff9d4d", "#6cc0f0", "#35c99c", "#e396c8"],
+    runs: ["#c9a0dc", "#e8c04a", "#5fd0c8", "#f08fb4"],
     ink: "#dddddd",
     quiet: "#a5a5a5",
     grid: "rgba(255,255,255,0.10)",
@@ -37,6 +37,7 @@ const PALETTES = {
 const LAYER_PAINTERS = {};
 const GROUNDS = ["heat", "optimal", "difference"];
 const LAYER_ORDER = ["manifold", "real", "fake", "average", "gradients"];
+const SLOW_LAYERS = new Set(["heat", "slow"]); // in slow motion: one batch, and what D says of it
 
 function fit(canvas) {
   const ratio = window.devicePixelRatio || 1;
@@ -119,8 +120,8 @@ function paintStage(canvas, frame, scene, palette, layers) {
   const place = placing(scene.window, width, height);
   context.fillStyle = palette.plain;
   context.fillRect(0, 0, width, height);
-  for (const name of [...GROUNDS, ...LAYER_ORDER]) {
-    if (!layers.has(name) || !LAYER_PAINTERS[name]) continue;
+  for (const name of [...GROUNDS, ...LAYER_ORDER, "slow"]) {
+    if (!(frame.slow ? SLOW_LAYERS : layers).has(name) || !LAYER_PAINTERS[name]) continue;
     context.save();
     LAYER_PAINTERS[name](context, frame, scene, palette, place);
     context.restore();
