@@ -22,7 +22,7 @@ def heed(lab: Any) -> None:
     """
     _labs.add(lab)
     shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
-    kernel = getattr(shell, "kernel", None)
+    kernel: Any = getattr(shell, "kernel", None)
     # while a cell runs, ipykernel keeps here the handler that it puts back at the cell's end
     if hasattr(kernel, "saved_sigint_handler") and threading.current_thread() is threading.main_thread():
         kernel.saved_sigint_handler = _pause
