@@ -18,6 +18,7 @@ from . import drawn, layers, measures, sharing, stages, timeline
 from .code import Code
 from .dials import CHOICES, CONTROLS, DIALS
 from .frames import pack
+from .interrupts import heed
 from .layers import LAYERS
 from .measures import CHARTS
 from .presets import PRESETS
@@ -66,6 +67,7 @@ class Lab(StillWidget):
         self.charts = tuple(name for name in charts if CHARTS[name])
         super().__init__(setup=self._describe(controls, language), scene=self._see())
         self.on_msg(self._answer)
+        heed(self)
 
     @property
     def session(self) -> Session:
@@ -84,9 +86,12 @@ class Lab(StillWidget):
             name, value: as for `Session.set`.
             everywhere: in all runs, not in the active one alone.
         """
-        for session in self.sessions if everywhere else [self.session]:
-            with session.lock:
-                session.set(name, value)
+        moved = self.sessions if everywhere else [self.session]
+        if name in DIALS:  # a dial that one run refuses moves in none
+            for session in moved:
+                session.turned(name, value)
+        for session in moved:
+            session.set(name, value)
         if name in CHOICES:
             self.look_again()
         self.show()
@@ -186,7 +191,7 @@ class Lab(StillWidget):
         self.scene = self._see()
 
     def _see(self) -> dict[str, Any]:
-        return {"runs": [_ground(*pair) for pair in zip(self.names, self.sessions, strict=True)]}
+        return scene_of(self.names, self.sessions)
 
     def _answer(self, _: Any, message: Any, buffers: Any) -> None:
         """Serve one message of the page. Whatever goes wrong is told there: an exception here would be lost."""
@@ -207,6 +212,10 @@ class Lab(StillWidget):
                 text = str(error) if isinstance(error, (ValueError, TypeError, KeyError)) else repr(error)
                 self.tell("error", text or repr(error), request)
                 self.show()
+
+    def interrupt(self) -> None:
+        """Pause, as the notebook's stop button asks; the page hears of it when it next asks for a step."""
+        self._driver = None
 
     def tell(self, kind: str, what: str | Mapping[str, Any] = "", request: Any = None) -> None:
         """Send the page a message without a picture.
@@ -238,6 +247,11 @@ class Lab(StillWidget):
         return still(self.session)
 
 
+def scene_of(names: Sequence[str], sessions: Sequence[Session]) -> dict[str, Any]:
+    """The runs' targets as the page draws them, and their menus."""
+    return {"runs": [_ground(*pair) for pair in zip(names, sessions, strict=True)]}
+
+
 def _ground(name: str, session: Session) -> dict[str, Any]:
     """One run's target as the page draws it, and its menus."""
     return {
@@ -258,8 +272,8 @@ def _hello(lab: Lab, message: dict) -> None:
 
 def _look(lab: Lab, message: dict) -> None:
     """Show other layers and charts from now on."""
-    lab.layers = tuple(_names(message, "layers", LAYERS))
-    lab.charts = tuple(_names(message, "charts", CHARTS))
+    layers, charts = _names(message, "layers", LAYERS), _names(message, "charts", CHARTS)
+    lab.layers, lab.charts = tuple(layers), tuple(charts)
     lab.show(message.get("request"))
 
 
@@ -278,7 +292,9 @@ def _play(lab: Lab, message: dict) -> None:
 
 def _step(lab: Lab, message: dict) -> None:
     if message.get("driver") != lab._driver:
-        return lab.tell("stopped", "Training goes on in another view of this lab.", message.get("request"))
+        elsewhere = "Training goes on in another view of this lab."
+        why = elsewhere if lab._driver else "Interrupted. Press Play to go on."
+        return lab.tell("stopped", why, message.get("request"))
     _once(lab, message)
 
 
