@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import data, losses, nets
 from ..train import Gan, Hyperparams
+from .dials import PLAYERS
 from .timeline import Rules, changes
 
 
@@ -81,7 +82,9 @@ def _changes_code(before: Rules, rules: Rules) -> list[str]:
 
 
 def _steps_code(rules: Rules, n: int) -> str:
-    return f"state, history = train.steps(gan, hyper, target, state, {n})"
+    held = {name: _number(value) for name, value in PLAYERS[rules.players].items()}
+    hyper = _call("replace", ["hyper"], **held) if held else "hyper"
+    return f"state, history = train.steps(gan, {hyper}, target, state, {n})"
 
 
 def _names(kind: Any) -> list[str]:

@@ -216,7 +216,7 @@ class Session:
     @property
     def in_force(self) -> Hyperparams:
         """The dials as the next step takes them: a player who is held still learns at a rate of 0."""
-        return replace(self.hyper, **PLAYERS[self.players])
+        return self.rules.in_force
 
     @property
     def _program(self) -> Any:
@@ -287,12 +287,16 @@ class Session:
                 raise ValueError(f"no control is named {name!r}; {suggestion(name, [*DIALS, *CHOICES])}")
             self.fault = ""
 
-    def _turn(self, name: str, value: Any) -> None:
+    def turned(self, name: str, value: Any) -> Hyperparams:
+        """The dials with one of them moved; raises as `set` does, and moves nothing."""
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
             raise TypeError(f"{name} must be a number, got {value!r}")
         hyper = replace(self.hyper, **{name: float(value)})
         train.dials(self.gan, hyper)
-        self.hyper = hyper
+        return hyper
+
+    def _turn(self, name: str, value: Any) -> None:
+        self.hyper = self.turned(name, value)
         if name == "label_smoothing":
             self.references = theory.equilibrium(self.gan.loss, self.hyper.label_smoothing)
 
@@ -413,9 +417,21 @@ class Session:
     @property
     def rules(self) -> Rules:
         """What the next step is taken by."""
-        return Rules(self.gan, self.target_name, self.target, self.in_force, self.players)
+        return Rules(self.gan, self.target_name, self.target, self.hyper, self.players)
 
-    def stand(self, game: train.State, rules: Rules, samples: str, seed: int | None) -> None:
+    @property
+    def pictures(self) -> tuple[Curve, Tracks]:
+        """The charts as they are drawn now, to come back to."""
+        return copy.copy(self._curve), copy.deepcopy(self.tracks)
+
+    def stand(
+        self,
+        game: train.State,
+        rules: Rules,
+        samples: str,
+        seed: int | None,
+        pictures: tuple[Curve, Tracks] | None = None,
+    ) -> None:
         """Stand at another moment of this run or of another one: `Timeline` calls it, to travel and to undo.
 
         Args:
@@ -423,6 +439,7 @@ class Session:
             rules: by which the next step is taken.
             samples: name in `SAMPLES`.
             seed: of the run's first state; None where somebody put that there.
+            pictures: the charts there, where they are known.
         """
         with self.lock:
             anew = (
@@ -431,17 +448,76 @@ class Session:
             if anew or rules.gan != self.gan:
                 self.seed = self.seed if seed is None else seed
                 self.latents = _latents(rules.gan, jax.random.key(self.seed))
-            held = PLAYERS[rules.players]
-            kept = {name: getattr(self.hyper, name) for name in held}
             self.game, self.gan, self.players, self.samples, self.fault = game, rules.gan, rules.players, samples, ""
-            self.hyper = replace(rules.hyper, **kept)
+            self.hyper = rules.hyper
             if rules.target_name != self.target_name or not same_target(rules.target, self.target):
                 self._show_target(rules.target_name, rules.target)
                 anew = True
-            if anew:
+            if pictures:
+                self._curve, self.tracks = copy.copy(pictures[0]), copy.deepcopy(pictures[1])
+            elif anew:
                 self._restart_curve()
             self.references = theory.equilibrium(self.gan.loss, self.hyper.label_smoothing)
             self._keep_anchor()
+
+    def travel(self, step: int, *, exact: bool = True, seconds: float | None = None) -> int:
+        """Go to another step of the run, with dials and menus as they were there; see `Timeline.travel`.
+
+        The steps after it stay, until training goes on in another way than it did.
+
+        >>> session = Session(Gan(nets.mlp(2, 8, 2), nets.mlp(2, 8, 1), batch_size=16))
+        >>> _ = session.advance(10)
+        >>> session.travel(4), int(session.game.step), session.timeline.line.end
+        (4, 4, 10)
+        """
+        with self.lock:
+            return self.timeline.travel(self, step, exact=exact, seconds=seconds)
+
+    def undo(self) -> str:
+        """Take the last action back: a dial, a menu, a reset, a way through time, a drawing. Returns which it was."""
+        with self.lock:
+            return self.timeline.undo(self)
+
+    def redo(self) -> str:
+        """Do again what `undo` has taken back."""
+        with self.lock:
+            return self.timeline.redo(self)
+
+    def take_way(self, name: str) -> None:
+        """Change over to the end of a way that was left, a name in `timeline.kept`; the present one is kept there."""
+        with self.lock:
+            self.timeline.take(self, name)
+
+    def branch(self, step: int | None = None) -> "Session":
+        """Make another session that shares the past up to a step, the present one when left out, and goes its own way.
+
+        >>> session = Session(Gan(nets.mlp(2, 8, 2), nets.mlp(2, 8, 1), batch_size=16))
+        >>> _ = session.advance(10)
+        >>> other = session.branch(4)
+        >>> other.advance(1), int(other.game.step), int(session.game.step)
+        (1, 5, 10)
+        """
+        with self.lock:
+            step = self.timeline.at if step is None else step
+            here = step == self.timeline.at
+            state = self.game if here else self.timeline.at_step(step)
+            rules = self.rules if here else (self.timeline.line.rules_at(step) or self.rules)
+            other = copy.copy(self)
+            other.lock, other._menus = threading.RLock(), {kind: dict(menu) for kind, menu in self._menus.items()}
+            other.timeline, other._pace = self.timeline.fork(step), dict(self._pace)
+            other._curve, other.tracks = self.pictures
+            other.stand(state, rules, self.samples, self.timeline.line.seed)
+            other._curve.cut(step)
+            other.tracks.cut(step)
+            return other
+
+    def begin(self, rules: Rules, seed: int) -> None:
+        """Begin another run at step 0 by other rules; the one before stays within reach of undo."""
+        with self.lock, self.timeline.action(self, "restore"):
+            self._meet(rules.gan)
+            self.gan, self.hyper, self.players = rules.gan, rules.hyper, rules.players
+            self.take_target(rules.target_name, rules.target)
+            self._begin(seed)
 
     @property
     def state(self) -> Code:

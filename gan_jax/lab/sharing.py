@@ -21,7 +21,9 @@ from .. import data, losses, nets, train
 from ..data import Target
 from ..errors import Menu
 from ..train import Gan, Hyperparams
-from .code import decimal, drawn_points, menu_name
+from .code import decimal, drawn_points, menu_name, states
+from .dials import PLAYERS
+from .session import Session
 from .timeline import Rules, changes
 
 PREFIX = "gan1."
@@ -54,9 +56,6 @@ MENUS: dict[str, Mapping[str, Any]] = {
     "update": train.UPDATES,
 }
 """The rules of a `Gan` that go by a name."""
-
-PLAYERS = Menu("choice of players", {name: name for name in ("both", "generator", "discriminator")})
-"""Who learns."""
 
 # what such text is made of, so that the packing need not say it; it belongs to the version and never changes
 _KNOWN = (
@@ -92,7 +91,7 @@ class Shared(NamedTuple):
 # ---- out ----
 
 
-def share(session: Any) -> str:
+def share(session: Session) -> str:
     """Write a session's run as a short string, from which `restore` brings it back.
 
     Args:
@@ -277,7 +276,8 @@ def _changed(before: Rules | None, differing: dict[str, Any]) -> Rules:
         elif name == "target":
             rest["target_name"], rest["target"] = _target(value)
         elif name == "players":
-            rest["players"] = PLAYERS[_name(name, value)]
+            PLAYERS[_name(name, value)]
+            rest["players"] = value
         else:
             raise ValueError(f"nothing is called {name[:40]!r}")
     if before is None:
@@ -361,36 +361,82 @@ def _short(value: Any) -> str:
 # ---- back ----
 
 
-def restore(text: str, make: Callable[..., Any], *, train_now: bool = True, progress: bool = True) -> Any:
-    """Bring a shared run back.
+def restore(text: str, session: Session | None = None, *, progress: bool = True) -> Session:
+    """Bring a shared run back, and train it to the step that was shared.
 
     Args:
         text: what `share` wrote.
-        make: `Session`, or what makes one of (gan, target, hyper, seed).
-        train_now: train to the step that was shared. Else the session stands at the first step with the whole run
-            ahead of it, and `travel` goes there.
+        session: takes the run up, as an action that can be undone; a new one when left out.
         progress: show a bar when it takes longer than a second.
 
     Returns:
         The `Session`. On the same machine, and with the same versions, it is the same run bit for bit.
 
     Raises:
-        ValueError: as `read`.
+        ValueError: as `read`, or networks that do not fit the target.
         Diverged: the run left the finite numbers here, as it did not where it was shared.
+
+    >>> session = Session(Gan(nets.mlp(2, 8, 2), nets.mlp(2, 8, 1), batch_size=16), seed=4)
+    >>> _ = session.advance(5)
+    >>> again = restore(share(session))
+    >>> again.seed, int(again.game.step)
+    (4, 5)
+    """
+    session = take_up(text, session)
+    end = session.timeline.line.end
+    with tqdm(total=end, unit="step", desc="training", delay=1.0, disable=not progress) as bar:
+        while (at := session.timeline.at) < end:
+            session.travel(end, seconds=0.5)
+            bar.update(session.timeline.at - at)
+    return session
+
+
+def take_up(text: str, session: Session | None = None) -> Session:
+    """Put a session at the first step of a shared run, with the whole run ahead of it for `travel` to reach.
+
+    Args:
+        text, session: as for `restore`.
+
+    Returns:
+        The `Session`; its timeline's `goal` is the run's last step.
     """
     shared = read(text)
-    first, _ = shared.way[0]
-    session = make(first.gan, first.target, first.hyper, shared.seed)
-    timeline = session.timeline
-    for rules, n in shared.way:
-        if n:
-            timeline.line.extend(rules, n)
-    timeline.line.tip = shared.way[-1][0]
-    if train_now:
-        with tqdm(total=shared.steps, unit="step", desc="training", delay=1.0, disable=not progress) as bar:
-            while timeline.at < shared.steps:
-                before = timeline.at
-                session.travel(shared.steps, seconds=0.5)
-                bar.update(timeline.at - before)
-        timeline.forget()
+    first = shared.way[0][0]
+    if session is None:
+        session = Session(first.gan, first.target, first.hyper, shared.seed)
+        session.stand(session.game, first, "generator", shared.seed)
+    else:
+        session.begin(first, shared.seed)
+    with session.lock:
+        timeline = session.timeline
+        for rules, n in shared.way:
+            if n:
+                timeline.line.extend(rules, n)
+        last = shared.way[-1][0]
+        timeline.line.tip, timeline.goal = last, timeline.line.end or None
     return session
+
+
+# ---- what the page may ask: each answer takes the lab and the message ----
+
+
+def _code(lab: Any, message: Mapping[str, Any]) -> None:
+    text = states(dict(zip(lab.names, lab.sessions, strict=True)))
+    lab.tell("code", {"text": str(text)}, message.get("request"))
+
+
+def _string(lab: Any, message: Mapping[str, Any]) -> None:
+    lab.tell("string", {"text": share(lab.session)}, message.get("request"))
+
+
+def _restore(lab: Any, message: Mapping[str, Any]) -> None:
+    """Take up a shared run in place of the active one; the page then asks to travel to its end, piece by piece."""
+    text = message.get("text")
+    if not isinstance(text, str):
+        raise ValueError(f"a shared run is a string, got {str(text)[:40]!r}")
+    take_up(text, lab.session)
+    lab.look_again()
+    lab.show(message.get("request"))
+
+
+ANSWERS: dict[str, Callable[[Any, Any], None]] = {"code": _code, "string": _string, "restore": _restore}

@@ -11,13 +11,14 @@ What `Session` has to call, and nothing else:
 - `with timeline.action(session, name):` around whatever a hand does that undo should take back: a dial, a menu, a
   reset, a drawing. Moves of one dial within a second are one action; what raises, or changes nothing, is none.
 
-and `session.stand(state, rules, ...)`, by which `travel`, `undo` and `redo` put it where they lead.
+Of a session it reads `game`, `rules`, `samples` and `pictures`, and by `stand` it puts it where `travel`, `undo` and
+`redo` lead.
 """
 
 import contextlib
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ import numpy as np
 from .. import checkpoints, train
 from ..errors import check_count, check_memory
 from ..train import Gan, Hyperparams, State
+from .dials import PLAYERS
 
 MEMORY = 16e6
 """Bytes that the key states of a session take at most."""
@@ -46,6 +48,9 @@ GESTURE = 1.0
 PIECE = 256
 """Steps taken at once on the way to a moment."""
 
+PAUSE = 0.2
+"""Seconds after which a way that the page has asked for is shown as far as it went."""
+
 KEYS_TOLD, MARKS_TOLD = 64, 24
 """Key states and marks named in a frame's header at most."""
 
@@ -56,7 +61,7 @@ class Rules(NamedTuple):
     Attributes:
         gan, hyper: as in `train.step`.
         target_name, target: the distribution, and what the lab calls it.
-        players: "both", or which of them learns.
+        players: name in `PLAYERS`: who learns.
     """
 
     gan: Gan
@@ -64,6 +69,11 @@ class Rules(NamedTuple):
     target: Any
     hyper: Hyperparams
     players: str = "both"
+
+    @property
+    def in_force(self) -> Hyperparams:
+        """The dials as the step takes them: a player who is held still learns at a rate of 0."""
+        return replace(self.hyper, **PLAYERS[self.players])
 
     def same(self, other: "Rules") -> bool:
         """Whether a step by the other rules is the same step."""
@@ -83,7 +93,7 @@ def same_target(one: Any, other: Any) -> bool:
 
 def play(rules: Rules, state: State, n: int) -> State:
     """Take n steps by some rules."""
-    return train.advance(rules.gan, rules.hyper, rules.target, state, n)[0]
+    return train.advance(rules.gan, rules.in_force, rules.target, state, n)[0]
 
 
 class Line:
@@ -99,6 +109,7 @@ class Line:
         size: bytes of one state.
         marks: where dials, menus or target changed: [{"step": ..., "text": "lr_g 0.002"}].
         tip: the rules at its end when it was left, where no step was taken by them yet.
+        pictures: the charts at its end when it was left.
     """
 
     def __init__(self, seed: int | None, origin: State):
@@ -106,6 +117,7 @@ class Line:
         self.first = self.end = int(origin.step)
         self.keys: dict[int, dict[str, np.ndarray]] = {}
         self.tip: Rules | None = None
+        self.pictures: Any = None
         self.size = sum(leaf.size * 4 for leaf in jax.tree.leaves(origin))
         self.marks: list[dict[str, Any]] = []
         self._starts: list[int] = []
@@ -141,7 +153,7 @@ class Line:
                 self.marks.append({"step": self.end, "text": _told(changes(self._rules[-1], rules))})
             self._starts.append(self.end)
             self._rules.append(rules)
-        self.end, self.tip = self.end + n, None
+        self.end, self.tip, self.pictures = self.end + n, None, None
 
     def until(self, step: int) -> "Line":
         """The same run up to a step; the key states are shared."""
@@ -190,6 +202,7 @@ class Moment(NamedTuple):
         line, state: in which run, and its state.
         rules: as they stood.
         samples: whose samples were shown.
+        pictures: the charts as they were drawn.
         name: the action that came next: "lr_g", "reset", "travel".
     """
 
@@ -197,6 +210,7 @@ class Moment(NamedTuple):
     state: State
     rules: Rules
     samples: str
+    pictures: Any
     name: str
 
 
@@ -349,7 +363,7 @@ class Timeline:
 
     def now(self, session: Any, name: str = "") -> Moment:
         """Where a session stands."""
-        return Moment(self.line, session.game, session.rules, session.samples, name)
+        return Moment(self.line, session.game, session.rules, session.samples, session.pictures, name)
 
     @contextlib.contextmanager
     def action(self, session: Any, name: str) -> Iterator[None]:
@@ -360,7 +374,7 @@ class Timeline:
 
         Args:
             session: whose action it is.
-            name: a control, "reset", "travel", "drawing": shown beside undo.
+            name: a control, "reset", "preset", "travel", "way", "drawing": shown beside undo.
         """
         before = self.now(session, name)
         self._depth += 1
@@ -405,12 +419,12 @@ class Timeline:
     def _go(self, session: Any, moment: Moment) -> None:
         self._leave(session)
         self.line, self.at, self.goal = moment.line, int(moment.state.step), None
-        session.stand(moment.state, moment.rules, moment.samples, moment.line.seed)
+        session.stand(moment.state, moment.rules, moment.samples, moment.line.seed, moment.pictures)
 
     def _leave(self, session: Any) -> None:
         """At the end of a run, remember the dials that no step was taken by, and the state, to come back at once."""
         if self.at == self.line.end and int(session.game.step) == self.at:
-            self.line.tip = session.rules
+            self.line.tip, self.line.pictures = session.rules, session.pictures
             if self.at != self.line.first:
                 self.line.keys[self.at] = checkpoints.named_arrays(session.game)
                 self._fit()
@@ -432,6 +446,7 @@ class Timeline:
         on_the_way = self.goal is not None and self.goal == step
         with contextlib.nullcontext() if on_the_way else self.action(session, "travel"):
             check_count(step, "step", least=0)
+            self.goal = None
             here = session.game if int(session.game.step) == self.at else None
             goal = int(step) if exact else self.line.nearest(step)
             state = self.towards(goal, seconds, here)
@@ -439,7 +454,8 @@ class Timeline:
             self.at = int(state.step)
             self.goal = None if self.at == goal else goal
             rules = self.line.rules_at(self.at) or session.rules
-            session.stand(state, rules, session.samples, self.line.seed)
+            pictures = self.line.pictures if self.at == self.line.end else None
+            session.stand(state, rules, session.samples, self.line.seed, pictures)
         return self.at
 
     def fork(self, step: int) -> "Timeline":
@@ -453,7 +469,7 @@ class Timeline:
         """Change over to the end of a way that was kept; the present one is kept in its place."""
         if name not in self.kept:
             raise ValueError(f"no run is kept under the name {name!r}; there are: {', '.join(self.kept) or 'none'}")
-        with self.action(session, "travel"):
+        with self.action(session, "way"):
             self._leave(session)
             present, line = self.line, self.kept.pop(name)
             if present.end > self.at or not _is_beginning(present, line):
@@ -461,7 +477,8 @@ class Timeline:
             self.line, self.at = line, line.first
             state = self.at_step(line.end)
             self.at, self.goal = line.end, None
-            session.stand(state, line.rules_at(line.end) or session.rules, session.samples, line.seed)
+            rules = line.rules_at(line.end) or session.rules
+            session.stand(state, rules, session.samples, line.seed, line.pictures)
 
     def _keep_way(self, line: Line) -> None:
         self._named += 1
@@ -539,3 +556,62 @@ def _said(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return str(getattr(value, "name", value))
+
+
+# ---- what the page may ask: each answer takes the lab and the message ----
+
+
+def _meant(lab: Any, message: Mapping[str, Any]) -> list[Any]:
+    """The active session, and with `everywhere` the others after it."""
+    others = [session for session in lab.sessions if session is not lab.session]
+    return [lab.session, *(others if message.get("everywhere") is True else [])]
+
+
+def _travel(lab: Any, message: Mapping[str, Any]) -> None:
+    """Go to a step; a long way in pieces, so that the kernel hears of other things between: the page asks again."""
+    step, exact = message.get("step"), message.get("exact") is not False
+    for session in _meant(lab, message):
+        if session is lab.session or _has(session.timeline.line, step):
+            session.travel(step, exact=exact, seconds=PAUSE)
+    _seen(lab, message)
+
+
+def _has(line: Line, step: Any) -> bool:
+    return isinstance(step, int) and line.first <= step <= line.end
+
+
+def _undo(lab: Any, message: Mapping[str, Any]) -> None:
+    what = message.get("type")
+    name = lab.session.timeline.describe()[what]
+    for session in _meant(lab, message):
+        if session is lab.session or (name is not None and session.timeline.describe()[what] == name):
+            getattr(session, str(what))()
+    _seen(lab, message)
+
+
+def _branch(lab: Any, message: Mapping[str, Any]) -> None:
+    step, name = message.get("step"), message.get("name")
+    if name is not None and not (isinstance(name, str) and 0 < len(name) <= 40):
+        raise ValueError(f"a run's name has 1 to 40 letters, got {str(name)[:80]!r}")
+    check_count(step, "step", least=0)
+    lab.branch(step, name)
+    lab.show(message.get("request"))
+
+
+def _way(lab: Any, message: Mapping[str, Any]) -> None:
+    lab.session.take_way(str(message.get("name"))[:80])
+    _seen(lab, message)
+
+
+def _seen(lab: Any, message: Mapping[str, Any]) -> None:
+    lab.look_again()
+    lab.show(message.get("request"))
+
+
+ANSWERS: dict[str, Callable[[Any, Any], None]] = {
+    "travel": _travel,
+    "undo": _undo,
+    "redo": _undo,
+    "branch": _branch,
+    "way": _way,
+}
