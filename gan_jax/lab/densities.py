@@ -201,7 +201,8 @@ class _BlurredBoard:
     def log_prob(self, x):
         half, squares = self.board.half_width, self.board.squares
         edges = half * jnp.linspace(-1, 1, squares + 1)
-        within = jnp.diff(jax.scipy.stats.norm.cdf((edges - x[..., None]) / self.width), axis=-1)  # (..., 2, squares)
+        offset = edges.reshape((1,) * x.ndim + (-1,)) - x[..., None]
+        within = jnp.diff(jax.scipy.special.ndtr(offset / self.width), axis=-1)  # shape (..., 2, squares)
         dark = (jnp.arange(squares)[:, None] + jnp.arange(squares)[None]) % 2 == 0
         return jnp.log(jnp.einsum("...i,...j,ij->...", within[..., 0, :], within[..., 1, :], dark / (2 * half**2)))
 

@@ -16,10 +16,11 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Float
 
-from .. import losses, train
+from .. import data, losses, train
+from ..data.distributions import _draw
 from ..errors import Menu
 from ..explorer.ground import ground
-from .densities import SIDE, blurred, generate, latents, moment, noise_now
+from .densities import SIDE, _log_prob, blurred, generate, latents, moment, noise_now
 
 PUSHES = 128
 """Fake samples whose push is shown."""
@@ -162,7 +163,7 @@ def answers(session: Any, logits: Any, real_logits: Any, fake_logits: Any) -> np
     name = loss_name(session.gan.loss)
     if name == "relativistic":
         logits = logits - _constant(real, fake)
-    return _READINGS[name](logits)  # type: ignore[index]
+    return np.asarray(_READINGS[name](logits))  # type: ignore[index]
 
 
 def _constant(real: np.ndarray, fake: np.ndarray) -> float:
@@ -345,23 +346,23 @@ def _kernel_density(samples, point, width):
 
 def _exact_density(target: Any, point: np.ndarray) -> float | None:
     """p at a point; None where the target has no density."""
-    try:
-        return float(np.exp(target.log_prob(point)))
-    except (AttributeError, ValueError):  # none at all, or a curve without noise
-        return None
+    thin = isinstance(target, data.Curve) and float(target.noise) == 0  # all of it lies on a line
+    return float(np.exp(_log_prob(target, point))) if hasattr(target, "log_prob") and not thin else None
 
 
 def _seen_density(target: Any, point: np.ndarray, width: float) -> float:
     """p at a point through a Gaussian kernel: exact, or by the midpoint rule, or from samples."""
     exact = blurred(target, width)
     if exact is not None:
-        return float(np.exp(exact.log_prob(point)))
+        return float(np.exp(_log_prob(exact, point)))
     if hasattr(target, "log_prob"):
         step = np.linspace(-4, 4, 65, dtype=np.float32)
         offsets = np.stack(np.meshgrid(step, step), axis=-1).reshape(-1, 2)
         bell = np.exp(-0.5 * np.sum(offsets.astype(np.float64) ** 2, axis=1))
-        return float(bell @ np.exp(np.asarray(target.log_prob(point + width * offsets), np.float64)) / bell.sum())
-    samples = target.sample(jax.random.key(0x5EA1), PROBE_SAMPLES)
+        return float(
+            bell @ np.exp(np.asarray(_log_prob(target, point + np.float32(width) * offsets), np.float64)) / bell.sum()
+        )
+    samples = _draw(target, jax.random.key(0x5EA1), PROBE_SAMPLES)
     return float(_kernel_density(samples, point, width)[0])
 
 
@@ -438,7 +439,8 @@ def _answers_at(session: Any, point: np.ndarray, logit: Any, real_logits: Any) -
 
 
 def _probe_message(lab: Any, message: dict) -> None:
-    lab.tell("probe", probe(lab.session, message.get("x"), message.get("y")), message.get("request"))  # type: ignore[arg-type]
+    found = probe(lab.session, message.get("x"), message.get("y"))  # type: ignore[arg-type]
+    lab.tell("probe", request=message.get("request"), **found)
 
 
 ANSWERS = {"probe": _probe_message}

@@ -11,6 +11,10 @@
 The perfect generator's value is the mean over 8 draws (W2: 4) from the target itself, with the same estimator and as
 many samples; for the calibration that of a D which says 1/2. Gradients have none; for `rightmost` it is 0, the border.
 
+Between Gaussians the divergences are within 5 % and three floors of the closed forms as long as p_g's tails are as wide
+as p's. Where p reaches beyond them, few of the 4,096 samples do, and KL(p || p_g) comes out too large: 0.80 instead of
+0.69 for N(0, I) against N(0, 0.36 I) in the plane.
+
 What the divergences are not: the kernel blurs what is finer than a cell, so they are those of blurred densities, and
 never larger than the sharp ones (blurring loses information). N samples cannot show that a cell has less than about
 1 / N of the mass, so both sides hold one more sample, spread evenly over all cells and the outside: that keeps a KL
@@ -79,6 +83,8 @@ class Track:
 
     def cut(self, step: int) -> None:
         """Forget what comes after this step, where a run goes back and takes another way."""
+        if self.last is None or self.last[0] <= step:
+            return
         self._kept = [point for point in self._kept if point[0] <= step]
         self.last, self._count = (self._kept[-1] if self._kept else None), len(self._kept) * self.stride
 
@@ -330,7 +336,7 @@ class Tracks:
         for name, track in self.tracks.items():
             began = time.perf_counter() if now is None else now
             measure = MEASURES[name]
-            stands = track.last is not None and track.last[0] == step
+            stands = track.last is not None and track.last[0] >= step  # or a hand looks at the run's past
             if math.isinf(measure.every) or stands or began < self._due.get(name, -math.inf) or measure.reason(session):
                 continue
             started, first = time.perf_counter(), track.last is None
