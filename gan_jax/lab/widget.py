@@ -20,7 +20,7 @@ from .dials import CHOICES, CONTROLS, DIALS
 from .frames import pack
 from .interrupts import heed
 from .layers import LAYERS
-from .measures import CHARTS
+from .measures import CHARTS, MEASURES
 from .presets import PRESETS
 from .session import BUDGET, SHOWN, Session
 from .still import still
@@ -183,6 +183,7 @@ class Lab(StillWidget):
             "layers": list(self.layers),
             "charts": list(self.charts),
             "all_layers": list(LAYERS),
+            "measures": {name: measure.label for name, measure in MEASURES.items()},
             "all_charts": {name: chart._asdict() for name, chart in CHARTS.items()},
         }
 

@@ -5,7 +5,10 @@ function paintChart(canvas, { title, note, series, log = false, from, to, palett
   const { context, width, height } = fit(canvas);
   if (!width || !height) return;
   const font = getComputedStyle(canvas).fontFamily;
-  const box = { left: 40, right: width - 84, top: 16, bottom: height - 20 };
+  context.font = `600 12px ${font}`;
+  const names = series.map(({ name, points }) => `${name} ${points.length ? short(points[points.length - 1]) : ""}`);
+  const widest = Math.max(60, ...names.map((text) => context.measureText(text).width));
+  const box = { left: 40, right: width - Math.min(widest + 14, 0.42 * width), top: 16, bottom: height - 20 };
   const place = log ? (value) => Math.log10(Math.max(value, 1e-12)) : (value) => value;
   const [floor, ceiling] = chartRange(series, place, log);
   const y = (value) => box.bottom - ((place(value) - floor) / (ceiling - floor)) * (box.bottom - box.top);
@@ -22,7 +25,7 @@ function paintChart(canvas, { title, note, series, log = false, from, to, palett
     const value = log ? 10 ** tick : tick;
     line(context, box.left, y(value), box.right, y(value));
     context.fillStyle = palette.quiet;
-    context.fillText(brief(value), box.left - 6, y(value));
+    context.fillText(log && tick < -2 ? `1e−${-tick}` : brief(value), box.left - 6, y(value));
   }
   context.textAlign = "left";
   context.fillText(from.toLocaleString("en"), box.left, height - 7);
@@ -170,6 +173,6 @@ function measureSeries(frame, names, view, palette) {
   const found =
     frame.all.length > 1
       ? frame.all.map((run, i) => one(run, names.find((name) => !run.measures?.[name]?.reason) ?? names[0], run.name, palette.runs[i]))
-      : names.map((name, i) => one(frame, name, view.say(`measures.${name}`), colours[i]));
+      : names.map((name, i) => one(frame, name, view.language() === "en" ? view.setup.measures[name] : view.say(`measures.${name}`), colours[i]));
   return found.filter(Boolean);
 }

@@ -129,10 +129,11 @@ function createDrawing(view) {
   };
   const help = element("p", { class: "gan-lab-drawing-help", id: unique("drawing-help") });
   const tools = element("div", { class: "gan-lab-drawing-tools", hidden: true });
+  tools.setAttribute("role", "group");
   tools.append(...["train", "undo", "clear", "cancel"].map((name) => buttons[name]), help);
   const told = element("div", { class: "gan-lab-hidden" });
   told.setAttribute("role", "status");
-  const node = element("div", { class: "gan-lab-drawing" }, buttons.open, tools, told);
+  const node = element("div", { class: "gan-lab-drawing" }, buttons.open, told);
 
   const canvas = element("canvas", { class: "gan-lab-drawing-canvas", tabIndex: 0 });
   canvas.setAttribute("role", "application"); // else a screen reader would keep the arrow keys
@@ -155,6 +156,7 @@ function createDrawing(view) {
     write(help, view.say("drawing.help"));
     write(invitation, view.say("drawing.invitation"));
     canvas.setAttribute("aria-label", view.say("drawing.pad"));
+    tools.setAttribute("aria-label", view.say("drawing.tools"));
   }
 
   // Said once the hand rests: a screen reader would else still speak of where the cursor was.
@@ -174,6 +176,7 @@ function createDrawing(view) {
     const { canvas: under } = stage;
     if (getComputedStyle(under.parentElement).position === "static") under.parentElement.classList.add("gan-lab-drawing-ground");
     under.after(pad);
+    under.parentElement.after(tools); // beside what they act on, wherever the button stands
     pad.hidden = tools.hidden = false;
     buttons.open.hidden = true;
     node.dataset.open = "true";
@@ -188,7 +191,7 @@ function createDrawing(view) {
   }
 
   function close() {
-    const inside = node.contains(document.activeElement) || pad.contains(document.activeElement);
+    const inside = [pad, tools].some((part) => part.contains(document.activeElement));
     sizes.disconnect();
     pad.hidden = tools.hidden = true;
     buttons.open.hidden = false;
@@ -400,6 +403,7 @@ function createDrawing(view) {
       clearTimeout(news);
       sizes.disconnect();
       pad.remove();
+      tools.remove();
     },
   };
 }

@@ -150,6 +150,12 @@ function graphLatents(latents, dimensions) {
   return dots;
 }
 
+// Values of a text, with entries of menus by their names in the reader's language.
+function graphNamed(values, view) {
+  const named = (value) => (typeof value === "object" ? (view.has(value.key) ? view.say(value.key) : value.text) : value);
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, named(value)]));
+}
+
 // What the buttons ask for, where `slow` is what the kernel said last (null: not in slow motion).
 function graphAsk(press, slow) {
   if (press === "enter") return 0;
@@ -257,7 +263,7 @@ function createGraph(view) {
     const head = (kind) =>
       graphShape(
         "marker",
-        { id: `${id}-${kind}`, viewBox: "0 0 8 8", refX: 6, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto", class: `gan-lab-graph-head-${kind}` },
+        { id: `${id}-${kind}`, viewBox: "0 0 8 8", refX: 6, refY: 4, markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto", class: `gan-lab-graph-head-${kind}` },
         graphShape("path", { d: "M0 0 8 4 0 8z" }),
       );
     const parts = { edges: [], nodes: {}, width };
@@ -318,7 +324,7 @@ function createGraph(view) {
     told = key;
     if (!slow) return words.replaceChildren();
     const heading = element("strong", {}, view.say(slow.turn.key, slow.turn.values));
-    const lines = slow.phrases.map(({ key, values }) => element("p", {}, view.say(key, values)));
+    const lines = slow.phrases.map(({ key, values }) => element("p", {}, view.say(key, graphNamed(values, view))));
     words.replaceChildren(heading, ...lines);
   }
 
@@ -331,7 +337,9 @@ function createGraph(view) {
     }
     buttons.back.setAttribute("aria-disabled", String(walking && slow.stage === 0));
     if (walking) {
-      write(buttons.next, say(slow.stage === slow.of - 1 ? "take" : "next"));
+      const last = slow.stage === slow.of - 1;
+      write(buttons.next, say(last ? "take" : "next"));
+      buttons.finish.hidden = last; // there the next press takes the step anyway
       write(place, say("place", { k: slow.stage + 1, of: slow.of }));
     } else write(place, "");
     // a button that goes hands the keyboard on

@@ -1,7 +1,6 @@
 // A run's timeline comes in with each frame; a bar to scrub through it goes out, with undo, branches and sharing.
 
 const TIMEBAR_KEYS = { z: "undo", y: "redo" };
-const TIMEBAR_COLOURS = ["--gan-run-1", "--gan-run-2", "--gan-run-3", "--gan-run-4"];
 const TIMEBAR_PATIENCE = 600; // milliseconds without an answer after which a drag asks again
 
 // ---- what needs no page ----
@@ -88,6 +87,7 @@ function timebarScrub(ask, now = () => performance.now()) {
 
 function createTimebar(view) {
   const { driver, say } = view;
+  const [shares, shows] = [view.shows("share"), view.shows("runs")];
   let timeline = null;
   let held = null; // the key state that a hand on the bar is shown
   let drawn = ""; // what the marks and the tabs were last made of
@@ -100,20 +100,20 @@ function createTimebar(view) {
     return node;
   };
   const ask = (message) => {
-    driver.pause?.();
-    driver.ask(message);
+    driver.pause();
+    driver.ask({ ...message, everywhere: view.everywhere() });
   };
-  const scrub = timebarScrub(({ step, exact }) => driver.ask({ type: "travel", step, exact }));
+  const scrub = timebarScrub((wish) => driver.ask({ type: "travel", ...wish, everywhere: view.everywhere() }));
 
   const slider = element("input", { type: "range", min: "0", max: "0", step: "1", value: "0", class: "gan-lab-timebar-slider", id: unique("timebar") });
   const label = element("label", { htmlFor: slider.id, class: "gan-lab-hidden" });
   const strip = element("div", { class: "gan-lab-timebar-marks" });
   strip.setAttribute("aria-hidden", "true"); // the slider says the same
-  const said = element("span", { class: "gan-lab-timebar-said" });
+  const said = element("div", { class: "gan-lab-timebar-said" });
   const buttons = {
     undo: button("undo", () => ask({ type: "undo" })),
     redo: button("redo", () => ask({ type: "redo" })),
-    branch: button("branch", () => ask({ type: "branch", step: timeline?.at ?? 0 })),
+    ...(shows && { branch: button("branch", () => ask({ type: "branch", step: timeline?.at ?? 0 })) }),
     end: button("end", () => travel(timeline.last)),
   };
   const tabs = element("div", { class: "gan-lab-timebar-tabs" });
@@ -146,19 +146,20 @@ function createTimebar(view) {
     { class: "gan-lab-timebar" },
     label,
     element("div", { class: "gan-lab-timebar-track" }, strip, slider),
-    element("div", { class: "gan-lab-timebar-row" }, buttons.undo, buttons.redo, buttons.branch, buttons.end, said),
-    tabs,
+    element("div", { class: "gan-lab-timebar-row" }, ...Object.values(buttons)),
+    said,
+    ...(shows ? [tabs] : []),
     kept,
-    sharing,
+    ...(shares ? [sharing] : []),
   );
 
   function travel(step) {
-    driver.pause?.();
+    driver.pause();
     scrub.to(step, true);
   }
 
   view.listen(slider, "input", () => {
-    driver.pause?.();
+    driver.pause();
     sayPlace(Number(slider.value));
     const key = timebarNearest(timeline.keys, Number(slider.value));
     if (held !== key) scrub.to(key, false);
@@ -179,7 +180,7 @@ function createTimebar(view) {
   function want(kind) {
     waiting = kind;
     write(copied, "");
-    driver.ask({ type: "tell", what: kind });
+    driver.ask({ type: kind });
   }
 
   async function hand(kind, content) {
@@ -200,8 +201,9 @@ function createTimebar(view) {
   function bring() {
     const content = given.value.trim();
     if (!content) return given.focus();
-    driver.pause?.();
+    driver.pause();
     driver.ask({ type: "restore", text: content });
+    given.value = "";
   }
   view.listen(given, "keydown", (event) => event.key === "Enter" && bring());
 
@@ -212,7 +214,8 @@ function createTimebar(view) {
     const values = { step: timebarNumber(step), last: timebarNumber(timeline.last), text: since?.text ?? "" };
     slider.setAttribute("aria-valuetext", say(since ? "timebar.since" : "timebar.at", values));
     slider.style.setProperty("--place", String(timebarPlace(step, timeline)));
-    write(said, step < timeline.last || since ? say(since ? "timebar.since" : "timebar.at", values) : "");
+    const goal = timeline.goal === null ? null : timebarNumber(timeline.goal);
+    write(said, goal === null ? say(since ? "timebar.since" : "timebar.at", values) : say("timebar.going", { ...values, goal }));
   }
 
   function drawMarks() {
@@ -228,25 +231,25 @@ function createTimebar(view) {
     );
   }
 
-  function drawTabs(runs, active) {
-    const now = JSON.stringify([runs, active, timeline.kept]);
+  function drawTabs(runs, active, palette) {
+    const now = JSON.stringify([runs, active, timeline.kept, palette.runs]);
     if (now === tabsDrawn) return;
     tabsDrawn = now;
     tabs.hidden = runs.length < 2;
-    tabs.replaceChildren(...(runs.length < 2 ? [] : runs.map((name, i) => drawTab(name, i, i === active))));
+    tabs.replaceChildren(...(tabs.hidden ? [] : runs.map((name, i) => drawTab(name, i, i === active, palette.runs[i]))));
     kept.hidden = !timeline.kept.length;
     kept.replaceChildren(
       ...(timeline.kept.length ? [element("span", {}, say("timebar.kept"))] : []),
       ...timeline.kept.map(({ name, last }) => {
         const back = element("button", { type: "button", class: "gan-lab-button" }, say("timebar.way", { name, last: timebarNumber(last) }));
         back.title = say("timebar.way.title");
-        back.addEventListener("click", () => ask({ type: "take", name }));
+        back.addEventListener("click", () => ask({ type: "way", name }));
         return back;
       }),
     );
   }
 
-  function drawTab(name, i, chosen) {
+  function drawTab(name, i, chosen, colour) {
     const pick = element("button", { type: "button", class: "gan-lab-timebar-pick" }, element("i", {}, String(i + 1)), name);
     pick.setAttribute("aria-pressed", String(chosen));
     pick.addEventListener("click", () => driver.ask({ type: "activate", run: i }));
@@ -255,7 +258,7 @@ function createTimebar(view) {
     close.addEventListener("click", () => driver.ask({ type: "close", run: i }));
     const tab = element("span", { class: "gan-lab-timebar-tab" }, pick, close);
     tab.dataset.chosen = String(chosen);
-    tab.style.setProperty("--run", `var(${TIMEBAR_COLOURS[i]})`);
+    tab.style.setProperty("--run", colour);
     return tab;
   }
 
@@ -266,13 +269,14 @@ function createTimebar(view) {
     if (node.title !== title) node.title = title;
   }
 
-  const named = (what) => view.setup?.dials?.[what]?.label ?? what;
+  const named = (what) => [`timebar.did_${what}`, `dial_${what}`, what].map((key) => view.has(key) && say(key)).find(Boolean) || what;
 
   function relabel() {
     write(label, say("timebar.slider"));
-    for (const name of ["undo", "redo", "branch", "end"]) write(buttons[name], say(`timebar.${name}`));
-    buttons.branch.title = say("timebar.branch.title");
-    buttons.end.title = say("timebar.end.title");
+    for (const [name, node] of Object.entries(buttons)) {
+      write(node, say(`timebar.${name}`));
+      if (view.has(`timebar.${name}.title`)) node.title = say(`timebar.${name}.title`);
+    }
     for (const [name, node] of Object.entries(share)) {
       write(node, say(`timebar.${name}`));
       node.title = say(`timebar.${name}.title`);
@@ -289,23 +293,30 @@ function createTimebar(view) {
   return {
     node,
     relabel,
-    paint(frame) {
+    paint(frame, scene, palette) {
       if (!frame.timeline) return;
       timeline = frame.timeline;
       scrub.arrived(timeline);
+      // a way that the kernel goes in pieces, whoever asked for it: a restored run begins with one
+      if (timeline.goal !== null && !scrub.active && !driver.state.playing) scrub.to(timeline.goal, true);
       slider.min = String(timeline.first);
       slider.max = String(timeline.last);
       node.dataset.at = timeline.at;
-      if (held === null && !scrub.active) {
+      if (timeline.goal !== null) sayPlace(timeline.at);
+      else if (held === null && !scrub.active) {
         slider.value = String(timeline.at);
         sayPlace(timeline.at);
       }
       slider.disabled = timeline.last <= timeline.first;
       drawMarks();
-      drawTabs(frame.all.map((run) => run.name), frame.active);
+      drawTabs(frame.all.map((run) => run.name), frame.active, palette);
       offer("undo", timeline.undo);
       offer("redo", timeline.redo);
       buttons.end.hidden = timeline.at >= timeline.last;
+    },
+    update(state) {
+      node.hidden = !driver.live;
+      if (state.notice?.kind === "error") scrub.stop();
     },
     told({ what, text: content }) {
       if (what === waiting) hand(what, content);

@@ -179,7 +179,8 @@ function createView(driver, model, el) {
   const moreTitle = element("summary");
   more.append(moreTitle, rules.node, networks.node);
   const parts = [menus, rules, networks, dials];
-  const places = { head: element("div"), under: element("div"), side: element("div"), foot: element("div") };
+  const places = {};
+  for (const name of ["head", "under", "side", "foot"]) places[name] = element("div", { class: "gan-lab-place" });
   const addPart = (make, place) => {
     const part = make(view);
     parts.push(part);
