@@ -215,7 +215,7 @@ class OneLab:
         self.root.get_by_role("button", name=name).click()
 
     def picture(self):
-        return self.root.locator(".gan-lab-stage").evaluate("node => node.toDataURL()")
+        return self.root.locator(".gan-lab-stage[role=img]").evaluate("node => node.toDataURL()")
 
     def advances(self, seconds=30):
         """Wait until it has taken more steps."""
