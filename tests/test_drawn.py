@@ -121,6 +121,16 @@ def test_every_run_takes_it_where_the_page_says_so_and_a_second_one_compiles_not
     assert not one.cold
 
 
+def test_the_window_stays_where_the_hand_drew_and_follows_what_lies_outside(widget):
+    before = list(widget.session.window)
+    send(widget, 0.5 + 0.1 * CIRCLE)
+    assert list(widget.session.window) == widget.scene["runs"][0]["window"] == before
+    send(widget, 3 * CIRCLE)
+    left, right, bottom, top = widget.session.window
+    assert left < bottom + 0.1 < -3
+    assert right > top - 0.1 > 3
+
+
 def test_a_refused_drawing_is_told_and_changes_nothing(widget):
     target, name = widget.session.target, widget.session.target_name
     error, _ = send(widget, np.full((5, 2), np.nan))
