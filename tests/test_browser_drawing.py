@@ -121,7 +121,7 @@ def hand(browser):
 
     def make(wired=False, **context):
         gan = Gan(nets.mlp(2, 16, 2), nets.mlp(2, 16, 1), batch_size=64)
-        widget = lab.open(gan, hyper=Hyperparams(lr_g=2e-3, lr_d=4e-3))
+        widget = lab.open(gan, hyper=Hyperparams(lr_g=2e-3, lr_d=4e-3), controls=["draw", "target"])
         page = browser.new_context(**{"viewport": {"width": 1000, "height": 900}, **context}).new_page()
         made.append(Hand(page, widget))
         if wired:
@@ -144,7 +144,8 @@ def test_what_is_drawn_is_learnt(hand, kind):
     page.open().draw(circle(), kind)
     assert page.strokes == 1
     page.press("Train on it")
-    page.wait("Number(document.querySelector('.gan-lab').dataset.step) > 300")
+    far = "Number(document.querySelector('.gan-lab').dataset.step) > 300"
+    page.page.wait_for_function(far, timeout=120_000)  # the step is compiled for the first drawing
     page.press("Pause")
     session = page.widget.session
     assert isinstance(session.target, data.Drawn)
