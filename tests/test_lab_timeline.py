@@ -118,6 +118,24 @@ def test_a_dial_that_was_moved_after_the_last_step_is_still_moved_on_return(sess
     assert session.hyper.lr_d == 0.02
 
 
+def test_charts_come_back_with_the_steps_that_they_show(session):
+    session.advance(30)
+    first = session.frame().arrays["curve"]
+    act(session, "loss", "hinge")  # a chart of its own begins
+    session.advance(20)
+    second = session.frame().arrays["curve"]
+    for step, shown, begins in [(10, first, 0), (40, second, 30), (29, first, 0), (50, second, 30)]:
+        session.travel(step)
+        frame = session.frame()
+        assert np.array_equal(frame.arrays["curve"], shown)
+        assert frame.header["first"] == begins
+    session.travel(10)
+    session.advance(3)
+    assert len(session.frame().arrays["curve"]) == 13
+    session.undo()
+    assert np.array_equal(session.frame().arrays["curve"], second)
+
+
 @pytest.mark.parametrize("step", [-1, 31, 1.5, "3", None, True])
 def test_a_step_that_the_run_does_not_have_is_refused(session, step, as_users_see_it):
     session.advance(30)

@@ -51,6 +51,9 @@ PIECE = 256
 PAUSE = 0.2
 """Seconds after which a way that the page has asked for is shown as far as it went."""
 
+ALBUMS = 12
+"""Finished charts of a run that are kept, to be shown when a hand comes back to them."""
+
 KEYS_TOLD, MARKS_TOLD = 64, 24
 """Key states and marks named in a frame's header at most."""
 
@@ -109,7 +112,7 @@ class Line:
         size: bytes of one state.
         marks: where dials, menus or target changed: [{"step": ..., "text": "lr_g 0.002"}].
         tip: the rules at its end when it was left, where no step was taken by them yet.
-        pictures: the charts at its end when it was left.
+        albums: charts that were left, with the steps that they show; a chart begins anew with another loss or target.
     """
 
     def __init__(self, seed: int | None, origin: State):
@@ -117,7 +120,7 @@ class Line:
         self.first = self.end = int(origin.step)
         self.keys: dict[int, dict[str, np.ndarray]] = {}
         self.tip: Rules | None = None
-        self.pictures: Any = None
+        self.albums: list[tuple[range, Any]] = []
         self.size = sum(leaf.size * 4 for leaf in jax.tree.leaves(origin))
         self.marks: list[dict[str, Any]] = []
         self._starts: list[int] = []
@@ -153,7 +156,7 @@ class Line:
                 self.marks.append({"step": self.end, "text": _told(changes(self._rules[-1], rules))})
             self._starts.append(self.end)
             self._rules.append(rules)
-        self.end, self.tip, self.pictures = self.end + n, None, None
+        self.end, self.tip = self.end + n, None
 
     def until(self, step: int) -> "Line":
         """The same run up to a step; the key states are shared."""
@@ -162,6 +165,7 @@ class Line:
         line._starts, line._rules, line.end = self._starts[:count], self._rules[:count], step
         line.keys = {at: key for at, key in self.keys.items() if at <= step}
         line.marks = [mark for mark in self.marks if mark["step"] < step]
+        line.albums = [album for album in self.albums if album[0].start <= step]
         return line
 
     def keep(self, state: State, every: int) -> bool:
@@ -178,6 +182,16 @@ class Line:
         for at in sorted(self.keys):
             first.setdefault(at // every, at)
         self.keys = {at: self.keys[at] for at in first.values()}
+
+    def put_by(self, pictures: Any, step: int) -> None:
+        """Keep charts that end at a step."""
+        shown = range(pictures[0].first, step + 1)
+        others = [album for album in self.albums if album[0].start != shown.start or album[0].stop > shown.stop]
+        self.albums = [*others, (shown, pictures)][-ALBUMS:]
+
+    def pictures(self, step: int) -> Any:
+        """Charts that show a step; None where there are none."""
+        return next((pictures for shown, pictures in reversed(self.albums) if step in shown), None)
 
     def before(self, step: int) -> int:
         """The last step not after this one whose state is at hand."""
@@ -227,6 +241,7 @@ class Timeline:
         at: the step at which it stands there. Past it lies the future, until something else is done.
         kept: other ways that were taken, by name; the oldest go when there are more than `KEPT`.
         every: steps between two key states.
+        goal: the step that a way in pieces leads to; None where there is none.
     """
 
     line: Line
@@ -239,7 +254,8 @@ class Timeline:
         clock: Callable[[], float] = time.monotonic,
     ):
         check_memory(memory)
-        self.memory, self.every, self.goal = float(memory), EVERY, None
+        self.memory, self.every = float(memory), EVERY
+        self.goal: int | None = None
         self.kept: dict[str, Line] = {}
         self._play, self._clock, self._depth, self._named, self._touched = play, clock, 0, 0, -np.inf
         self._done: list[Moment] = []
@@ -384,6 +400,8 @@ class Timeline:
             self._depth -= 1
         if self._depth or not _differ(before, self.now(session)):
             return
+        if session.pictures[0].first != before.pictures[0].first:
+            before.line.put_by(before.pictures, int(before.state.step))
         last, self._touched = self._touched, self._clock()
         drags = name != "reset" and not self._undone and bool(self._done) and self._done[-1].name == name
         if not (drags and self._touched - last < GESTURE):
@@ -424,7 +442,8 @@ class Timeline:
     def _leave(self, session: Any) -> None:
         """At the end of a run, remember the dials that no step was taken by, and the state, to come back at once."""
         if self.at == self.line.end and int(session.game.step) == self.at:
-            self.line.tip, self.line.pictures = session.rules, session.pictures
+            self.line.tip = session.rules
+            self.line.put_by(session.pictures, self.at)
             if self.at != self.line.first:
                 self.line.keys[self.at] = checkpoints.named_arrays(session.game)
                 self._fit()
@@ -454,8 +473,7 @@ class Timeline:
             self.at = int(state.step)
             self.goal = None if self.at == goal else goal
             rules = self.line.rules_at(self.at) or session.rules
-            pictures = self.line.pictures if self.at == self.line.end else None
-            session.stand(state, rules, session.samples, self.line.seed, pictures)
+            session.stand(state, rules, session.samples, self.line.seed, self.line.pictures(self.at))
         return self.at
 
     def fork(self, step: int) -> "Timeline":
@@ -478,7 +496,7 @@ class Timeline:
             state = self.at_step(line.end)
             self.at, self.goal = line.end, None
             rules = line.rules_at(line.end) or session.rules
-            session.stand(state, rules, session.samples, line.seed, line.pictures)
+            session.stand(state, rules, session.samples, line.seed, line.pictures(line.end))
 
     def _keep_way(self, line: Line) -> None:
         self._named += 1
@@ -541,7 +559,7 @@ def changes(before: Rules, after: Rules) -> dict[str, Any]:
     """
     differing: dict[str, Any] = {}
     for old, new in ((before.gan, after.gan), (before.hyper, after.hyper)):
-        names = [f.name for f in fields(old)]  # type: ignore[arg-type]
+        names = [f.name for f in fields(old)]
         differing |= {name: getattr(new, name) for name in names if getattr(new, name) != getattr(old, name)}
     if before.target_name != after.target_name or not same_target(before.target, after.target):
         differing["target"] = after.target_name

@@ -92,6 +92,7 @@ function createTimebar(view) {
   let held = null; // the key state that a hand on the bar is shown
   let drawn = ""; // what the marks and the tabs were last made of
   let tabsDrawn = "";
+  let notice = null; // of the driver, as it was seen last
   let waiting = null; // "code" or "string", asked for and not yet here
 
   const button = (name, press, extra = "") => {
@@ -269,7 +270,7 @@ function createTimebar(view) {
     if (node.title !== title) node.title = title;
   }
 
-  const named = (what) => [`timebar.did_${what}`, `dial_${what}`, what].map((key) => view.has(key) && say(key)).find(Boolean) || what;
+  const named = (what) => [`timebar.did_${what}`, `dial_${what}`, `choice_${what}`].map((key) => view.has(key) && say(key)).find(Boolean) || what;
 
   function relabel() {
     write(label, say("timebar.slider"));
@@ -316,7 +317,8 @@ function createTimebar(view) {
     },
     update(state) {
       node.hidden = !driver.live;
-      if (state.notice?.kind === "error") scrub.stop();
+      if (state.notice !== notice && state.notice?.kind === "error") scrub.stop();
+      notice = state.notice;
     },
     told({ what, text: content }) {
       if (what === waiting) hand(what, content);
