@@ -171,7 +171,7 @@ class Notebook:
     def run(self, index):
         cell = self.page.locator(".jp-CodeCell").nth(index)
         cell.locator(".jp-InputArea-prompt").click()
-        self.page.keyboard.press("Control+Enter")
+        self.command("Run", "notebook:run-cell")  # Ctrl+Enter would go to whatever has the focus
         self.page.wait_for_timeout(300)
         self.page.wait_for_function(
             "i => /[0-9]/.test(document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')[i].textContent)",
