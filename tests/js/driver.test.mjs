@@ -76,6 +76,24 @@ test("a silent kernel is told after some seconds, and asked no more until it ans
   assert.equal(steps().length, 3);
 });
 
+test("what a lost connection swallowed is asked again, ever more seldom, and training goes on", async (t) => {
+  const { page, driver, sent, frame, steps, wake } = await start(t);
+  wake();
+  driver.play();
+  const hellos = () => sent.filter(({ type }) => type === "hello").length - 1;
+  page.wait(7000);
+  assert.equal(hellos(), 0);
+  page.wait(60_000);
+  assert.equal(hellos(), 3);
+  page.wait(600_000);
+  assert.ok(hellos() < 8, `${hellos()} questions wait for a kernel that was busy for ten minutes`);
+  frame(sent.at(-1).request, 10); // the connection is back: 3 and 4 are never answered
+  page.frame();
+  assert.equal(driver.state.stalled, false);
+  assert.equal(steps().length, 4); // two new ones are in flight
+  assert.equal(driver.state.notice, null);
+});
+
 test("while it compiles the page is patient", async (t) => {
   const { page, driver, wake, hear } = await start(t);
   wake();

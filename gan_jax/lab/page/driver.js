@@ -12,7 +12,7 @@ function createDriver() {
   const views = new Set();
   const waiting = new Map(); // request -> time at which it was sent
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  let model, timer, tick;
+  let model, timer, tick, askAgain;
   let requests = 0;
   let compiling = false;
   let lastPaint = -Infinity;
@@ -107,10 +107,20 @@ function createDriver() {
   }
 
   function watch() {
-    if (!waiting.size || state.stalled) return;
+    const now = performance.now();
+    if (state.stalled) {
+      // answers may be lost with a connection: ask again, ever more seldom, since a busy kernel will answer them all
+      if (now < askAgain.at) return;
+      askAgain = { at: now + 2 * askAgain.wait, wait: 2 * askAgain.wait };
+      waiting.clear();
+      send({ type: "hello" }, true);
+      return;
+    }
+    if (!waiting.size) return;
     const oldest = Math.min(...waiting.values());
-    if (performance.now() - oldest < (compiling ? COMPILE_PATIENCE : PATIENCE)) return;
+    if (now - oldest < (compiling ? COMPILE_PATIENCE : PATIENCE)) return;
     state.stalled = true;
+    askAgain = { at: now + PATIENCE, wait: PATIENCE };
     state.notice = { kind: "stalled" };
     changed();
   }
