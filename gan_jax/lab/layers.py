@@ -440,7 +440,7 @@ def _answers_at(session: Any, point: np.ndarray, logit: Any, real_logits: Any) -
 
 def _probe_message(lab: Any, message: dict) -> None:
     found = probe(lab.session, message.get("x"), message.get("y"))  # type: ignore[arg-type]
-    lab.tell("probe", request=message.get("request"), **found)
+    lab.tell("probe", found, message.get("request"))
 
 
 ANSWERS = {"probe": _probe_message}

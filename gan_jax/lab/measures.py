@@ -420,11 +420,11 @@ def _answers_to_samples(session: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _spectrum_message(lab: Any, message: dict) -> None:
-    lab.tell("spectrum", request=message.get("request"), **spectrum(lab.session))
+    lab.tell("spectrum", spectrum(lab.session), message.get("request"))
 
 
 def _reliability_message(lab: Any, message: dict) -> None:
-    lab.tell("reliability", request=message.get("request"), **reliability(lab.session))
+    lab.tell("reliability", reliability(lab.session), message.get("request"))
 
 
 ANSWERS = {"spectrum": _spectrum_message, "reliability": _reliability_message}

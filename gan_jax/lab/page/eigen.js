@@ -117,6 +117,7 @@ function createEigen(view) {
         context.lineTo(middleX + 3, y(sign * tick));
         context.strokeStyle = palette.quiet;
         context.stroke();
+        if (eigenBend(tick) * scale < 26) continue; // too near to 0 to be read
         context.textAlign = "center";
         context.fillText(layersNumber(sign * tick), x(sign * tick), middleY + 5);
         context.textAlign = "left";
@@ -248,18 +249,6 @@ function createEigen(view) {
   }
 
   node.hidden = !driver.live; // a replay has no kernel to ask
-  const deaf = [
-    driver.on?.("spectrum", (message) => {
-      [found, waiting] = [message, false];
-      showSpectrum();
-      repaint();
-    }),
-    driver.on?.("reliability", (message) => {
-      reliable = message;
-      showReliability();
-      repaint();
-    }),
-  ];
   const sizes = new ResizeObserver(repaint);
   sizes.observe(plane);
   sizes.observe(diagram);
@@ -273,11 +262,20 @@ function createEigen(view) {
       if (reliability.open && performance.now() - asked > EIGEN_EVERY && frame.step !== reliable?.step) askReliability();
       if (changed) repaint();
     },
+    told(message) {
+      if (message.type === "spectrum") {
+        [found, waiting] = [message, false];
+        showSpectrum();
+      } else if (message.type === "reliability") {
+        reliable = message;
+        showReliability();
+      } else return;
+      repaint();
+    },
     update(state) {
       if (state.notice?.kind === "error") waiting = false;
     },
     stop() {
-      deaf.forEach((leave) => leave?.());
       sizes.disconnect();
     },
   };

@@ -48,12 +48,12 @@ function layersNumber(value) {
   return text.replace("e+", "e").replaceAll("-", "−");
 }
 
-// The lanes of a probe's arrows: side by side, the session's own loss in the middle lane.
-function layersLanes(pushes, mine) {
-  const others = pushes.filter((push) => push.name !== mine);
-  const half = Math.ceil(others.length / 2);
-  const order = [...others.slice(0, half), ...pushes.filter((push) => push.name === mine), ...others.slice(half)];
-  return order.map((push, i) => ({ ...push, lane: i - half }));
+// The lanes of a probe's arrows, side by side about the point, from the push that reaches farthest along the slope to the
+// one that goes farthest against it.
+function layersLanes(pushes) {
+  const along = (push) => Math.sign(push.weight) * push.length;
+  const order = [...pushes].sort((one, other) => along(other) - along(one));
+  return order.map((push, i) => ({ ...push, along: along(push), lane: i - (order.length - 1) / 2 }));
 }
 
 // ---- painters ----
@@ -217,7 +217,8 @@ function createLayers(view) {
   }
   view.listen(ground, "change", choose);
   const why = element("p", { class: "gan-lab-layers-why" });
-  const key = element("p", { class: "gan-lab-layers-key" });
+  const keyText = element("span");
+  const key = element("p", { class: "gan-lab-layers-key" }, element("i", { class: "gan-lab-layers-ramp" }), keyText);
 
   // the arrows' length
   const zoom = element("select", { id: unique("zoom") });
@@ -297,8 +298,10 @@ function createLayers(view) {
     write(why, silent.map((name) => `${say(name)}: ${view.say(off[name].key, off[name].values)}`).join(" "));
     why.hidden = !silent.length;
     zoomBox.hidden = !boxes.gradients.input.checked && !found;
-    write(key, ["optimal", "difference"].includes(ground.value) ? say(`${ground.value}.key`) : "");
-    key.hidden = !key.textContent;
+    const explained = ["optimal", "difference"].includes(ground.value);
+    write(keyText, explained ? say(`${ground.value}.key`) : "");
+    key.hidden = !explained;
+    key.dataset.ground = ground.value;
   }
 
   // ---- the probe ----
@@ -408,15 +411,16 @@ function createLayers(view) {
     const steep = Math.hypot(...found.slope);
     if (!(steep > 0)) return;
     const [ux, uy] = [found.slope[0] / steep, -found.slope[1] / steep];
-    for (const { lane, name, label, length, weight } of layersLanes(found.pushes, found.mine)) {
-      const [startX, startY] = [x - 13 * lane * uy, y + 13 * lane * ux];
-      const reach = Math.sign(weight) * length * pixels;
+    for (const { lane, name, label, length, along } of layersLanes(found.pushes)) {
+      const [startX, startY] = [x - 14 * lane * uy, y + 14 * lane * ux];
       const colour = name === found.mine ? palette.fake : palette.ink;
       context.beginPath();
+      context.moveTo(startX + 1, startY);
       context.arc(startX, startY, 1, 0, 2 * Math.PI);
-      layersArrow(context, startX, startY, reach * ux, reach * uy, 6);
+      layersArrow(context, startX, startY, along * pixels * ux, along * pixels * uy, 6);
       layersStroke(context, colour, palette.halo, name === found.mine ? 2.2 : 1.3);
-      layersAlong(context, `${label} ${layersNumber(length)}`, [startX, startY], [ux, uy], reach, { width, height, palette, colour });
+      const text = `${label} ${layersNumber(length)}`;
+      layersAlong(context, text, [startX, startY], [ux, uy], along * pixels, { width, height, palette, colour });
     }
   }
 
@@ -440,11 +444,6 @@ function createLayers(view) {
 
   // a replay has no kernel to ask
   probing.hidden = !driver.live;
-  const deaf = driver.on?.("probe", (message) => {
-    found = message;
-    showProbe();
-    repaint();
-  });
   relabel();
   return {
     node,
@@ -459,8 +458,13 @@ function createLayers(view) {
       if (probing.open && found && performance.now() - asked > LAYERS_EVERY) probe(found.x, found.y);
       repaint();
     },
+    told(message) {
+      if (message.type !== "probe") return;
+      found = message;
+      showProbe();
+      repaint();
+    },
     stop() {
-      deaf?.();
       overlay?.remove();
     },
   };
@@ -475,21 +479,21 @@ function layersWrite(context, text, x, y, palette, colour = palette.ink) {
   context.fillText(text, x, y);
 }
 
-// Words along an arrow, after its head, turned so that they are never upside down; before its foot where there is no
-// room after the head.
+// Words along an arrow, before its foot, turned so that they are never upside down; after its head where they would not
+// fit before the foot.
 function layersAlong(context, text, [x, y], [ux, uy], reach, { width, height, palette, colour }) {
-  const size = context.measureText(text).width;
-  const [endX, endY] = [x + reach * ux, y + reach * uy];
-  const sign = reach < 0 ? -1 : 1;
-  const fits = (px, py) => px > 4 && py > 4 && px < width - 4 && py < height - 4;
-  const after = fits(endX + sign * (size + 8) * ux, endY + sign * (size + 8) * uy);
+  const ahead = reach < 0 ? -1 : 1;
+  const room = context.measureText(text).width + 10;
+  const inside = (px, py) => px > 4 && py > 4 && px < width - 4 && py < height - 4;
+  const before = inside(x - ahead * room * ux, y - ahead * room * uy);
+  const [side, px, py] = before ? [-ahead, x, y] : [ahead, x + reach * ux, y + reach * uy];
   const upside = ux < 0;
   context.save();
-  context.translate(after ? endX : x, after ? endY : y);
+  context.translate(px, py);
   context.rotate(Math.atan2(uy, ux) + (upside ? Math.PI : 0));
-  const ahead = after === sign > 0; // whether the words go on in the direction of the slope
-  context.textAlign = ahead === upside ? "right" : "left";
+  const right = upside ? -side : side; // 1 where the words go on to the right
+  context.textAlign = right > 0 ? "left" : "right";
   context.textBaseline = "middle";
-  layersWrite(context, text, ahead === upside ? -7 : 7, 0, palette, colour);
+  layersWrite(context, text, 8 * right, 0, palette, colour);
   context.restore();
 }
