@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from gan_jax import data, losses, nets, train
+from gan_jax import data, lab, losses, nets, train
 from gan_jax.errors import Diverged
 from gan_jax.lab import Session
 from gan_jax.lab.timeline import ACTIONS, KEPT, KEYS_TOLD, MARKS_TOLD, Line, Timeline
@@ -451,3 +451,120 @@ def test_a_line_never_changes_what_it_has_told(session):
     assert line.way == way
     assert isinstance(line.until(50), Line)
     assert line.until(50).way[-1][1] == 50
+
+
+# ---- what the page may ask ----
+
+
+@pytest.fixture
+def page(small_gan):
+    """A lab of one run at step 60, and a function that sends it a message and returns the answers."""
+    widget = lab.open(small_gan)
+    widget.session.timeline._clock = Clock()
+    widget.advance(60)
+    sent = []
+    widget.send = lambda content, buffers=None: sent.append(content)
+
+    def tell(message):
+        sent.clear()
+        widget._handle_custom_msg(message, [])
+        return list(sent)
+
+    tell.widget = widget
+    return tell
+
+
+def test_the_page_travels_undoes_branches_and_closes(page):
+    widget = page.widget
+    (frame,) = page({"type": "travel", "step": 20, "exact": True, "request": 7})
+    assert (frame["type"], frame["request"]) == ("frame", 7)
+    assert frame["runs"][0]["timeline"]["at"] == frame["runs"][0]["step"] == 20
+    (frame,) = page({"type": "undo", "request": 8})
+    assert frame["runs"][0]["timeline"]["at"] == 60
+    (frame,) = page({"type": "redo", "request": 9})
+    assert frame["runs"][0]["timeline"]["at"] == 20
+    *_, frame = page({"type": "branch", "step": 10, "request": 10})
+    assert (frame["request"], frame["active"]) == (10, 1)
+    assert [(run["name"], run["step"]) for run in frame["runs"]] == [("A", 20), ("B", 10)]
+    page({"type": "branch", "step": 5, "name": "calm"})
+    assert widget.names == ["A", "B", "calm"]
+    page({"type": "branch", "step": 5})
+    refusal, frame = page({"type": "branch", "step": 5})
+    assert "up to 4 runs side by side; close one first" in refusal["text"]
+    page({"type": "activate", "run": 0})
+    page({"type": "close", "run": 1})
+    assert (widget.names, widget.active) == (["A", "calm", "C"], 0)
+
+
+def test_with_several_runs_a_hand_may_move_all_through_time(page):
+    widget = page.widget
+    page({"type": "branch", "step": 40})
+    widget.advance(10)
+    page({"type": "set", "name": "lr_g", "value": 0.02, "everywhere": True})
+    page({"type": "undo", "everywhere": True})
+    assert [session.hyper.lr_g for session in widget.sessions] == [1e-3, 1e-3]
+    page({"type": "travel", "step": 55, "everywhere": True})  # the second has no such step
+    page({"type": "activate", "run": 0})
+    page({"type": "travel", "step": 30, "everywhere": True})
+    assert [int(session.game.step) for session in widget.sessions] == [30, 30]
+
+
+def test_a_way_that_was_left_is_taken_up_by_name(page):
+    page({"type": "travel", "step": 20})
+    page({"type": "set", "name": "lr_g", "value": 0.05})
+    page({"type": "once", "steps": 5})
+    (frame,) = page({"type": "way", "name": "run 1", "request": 1})
+    assert frame["runs"][0]["step"] == 60
+    assert frame["runs"][0]["timeline"]["kept"] == [{"name": "run 2", "last": 25}]
+
+
+def test_code_and_string_are_told_and_a_string_is_taken_up(page):
+    widget, end = page.widget, page.widget.session.game
+    (code,) = page({"type": "code", "request": 1})
+    assert (code["type"], code["request"], code["text"]) == ("code", 1, str(widget.state))
+    (string,) = page({"type": "string", "request": 2})
+    page({"type": "reset", "seed": 5})
+    (frame,) = page({"type": "restore", "text": string["text"], "request": 3})
+    told = frame["runs"][0]["timeline"]
+    assert (told["at"], told["last"], told["goal"], told["undo"]) == (0, 60, 60, "restore")
+    while (goal := told["goal"]) is not None:
+        *_, frame = page({"type": "travel", "step": goal})
+        told = frame["runs"][0]["timeline"]
+    assert same(widget.session.game, end)
+    page({"type": "undo"})
+    assert (widget.session.seed, widget.session.timeline.at) == (5, 0)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "travel"},
+        {"type": "travel", "step": -1},
+        {"type": "travel", "step": 61},
+        {"type": "travel", "step": 1.5},
+        {"type": "travel", "step": "20"},
+        {"type": "travel", "step": True},
+        {"type": "travel", "step": None, "everywhere": True},
+        {"type": "undo", "what": "__class__"},
+        {"type": "redo"},
+        {"type": "branch"},
+        {"type": "branch", "step": 61},
+        {"type": "branch", "step": 3, "name": ""},
+        {"type": "branch", "step": 3, "name": "x" * 41},
+        {"type": "branch", "step": 3, "name": ["x"]},
+        {"type": "way"},
+        {"type": "way", "name": "run 1"},
+        {"type": "way", "name": {}},
+        {"type": "restore"},
+        {"type": "restore", "text": 3},
+        {"type": "restore", "text": "gan1.AAAA"},
+        {"type": "close", "run": 0},
+    ],
+)
+def test_a_message_that_makes_no_sense_is_answered_and_changes_nothing(page, message):
+    session = page.widget.session
+    before = session.game, session.rules, session.timeline.describe(), list(page.widget.sessions)
+    answer = page(message)
+    assert [each["type"] for each in answer] == ["error", "frame"]
+    assert len(answer[0]["text"]) > 10
+    assert before == (session.game, session.rules, session.timeline.describe(), page.widget.sessions)
