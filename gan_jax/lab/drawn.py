@@ -91,14 +91,9 @@ def answer(lab: Any, message: Mapping[str, Any]) -> None:
         lab: a `Lab`; its active run takes the target, or every run if "everywhere" is true.
         message: as `target_of` takes it.
     """
-    window = lab.session.window
-    target = target_of(message, window)
-    points = np.asarray(target.points)
-    within = np.all(points >= window[::2]) and np.all(points <= window[1::2])
+    target = target_of(message, lab.session.window)
     for session in lab.sessions if message.get("everywhere") is True else [lab.session]:
         session.take_target("drawn", target)
-        if within:  # a drawing stays where the hand drew it
-            session.window = window
     lab.look_again()
     lab.show()
 

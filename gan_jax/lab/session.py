@@ -170,8 +170,14 @@ class Session:
 
     def _show_target(self, name: str, target: Any) -> None:
         self.target_name, self.target = name, target
-        self.window = np.asarray(data.bounds(target), np.float32)
+        if not (isinstance(target, data.Drawn) and self._holds(target)):  # a drawing stays where the hand drew it
+            self.window = np.asarray(data.bounds(target), np.float32)
         self.real = np.asarray(_draw(target, jax.random.key(1), 4096))[:POINTS]  # the program that `bounds` runs
+
+    def _holds(self, target: data.Drawn) -> bool:
+        """Whether the present window, where there is one, holds all of a drawing."""
+        window, points = getattr(self, "window", None), np.asarray(target.points)
+        return window is not None and bool(np.all((points >= window[::2]) & (points <= window[1::2])))
 
     @property
     def choices(self) -> dict[str, str]:
@@ -541,7 +547,7 @@ class Session:
             losses at equilibrium; and "dials", "choices", "idle", "seed" and "fault" as they are.
         """
         with self.lock:
-            arrays = {}
+            arrays: dict[str, np.ndarray] = {}
             for name in dict.fromkeys(("heat", *layers)):
                 if name != "fake" and not LAYERS[name].reason(self):
                     arrays |= LAYERS[name].compute(self)
