@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-KINDS = {"f4": np.dtype("<f4"), "u1": np.dtype("u1"), "i4": np.dtype("<i4")}
+KINDS: dict[str, np.dtype[Any]] = {"f4": np.dtype("<f4"), "u1": np.dtype("u1"), "i4": np.dtype("<i4")}
 """Kinds of numbers that travel, little-endian."""
 
 

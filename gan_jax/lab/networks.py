@@ -102,7 +102,8 @@ def chosen(gan: Gan, name: str, value: Any) -> Gan:
     recipe = getattr(gan, PLAYERS[player])
     if not isinstance(recipe, nets.MlpRecipe):
         raise ValueError(f"{name} can be changed for networks made by nets.mlp; the {PLAYERS[player]} here is your own")
-    widths, rules = recipe.widths, {}
+    rules: dict[str, Any] = {}
+    widths = recipe.widths
     if name == "packing":
         widths, rules = (widths[0] // gan.packing * value, *widths[1:]), {"packing": value}
     elif name == "latent_dim":
@@ -117,4 +118,5 @@ def chosen(gan: Gan, name: str, value: Any) -> Gan:
     weights = sum(a * b for a, b in itertools.pairwise(widths))
     if weights > MOST_WEIGHTS:
         raise ValueError(f"that network would have {weights:,} weights; the lab takes up to {MOST_WEIGHTS:,}")
-    return replace(gan, **{PLAYERS[player]: replace(recipe, widths=widths)}, **rules)
+    rules[PLAYERS[player]] = replace(recipe, widths=widths)
+    return replace(gan, **rules)
