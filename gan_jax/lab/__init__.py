@@ -1,6 +1,7 @@
 """A GAN and a target in the plane come in; a live laboratory goes out: a widget whose dials answer while it trains.
 
-`open` shows one run, `compare` up to four in lock step. Everything that they show and do, `Session` can without a page.
+`open` shows one run, `compare` up to four in lock step, `wall` many seeds of one GAN. Everything that they show and do,
+`Session` can without a page.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,10 @@ from .dials import CHOICES, CONTROLS, DIALS, PLAYERS, SAMPLES, Choice, Dial
 from .frames import Frame, pack, unpack
 from .layers import LAYERS, probe
 from .measures import CHARTS, MEASURES
+from .replay import Replay, begin, record
 from .session import BUDGET, POINTS, SHOWN, Curve, Session
 from .still import still
+from .wall import WALL_CONTROLS, Wall, WallSession, wall
 from .widget import MOST_RUNS, Lab
 
 __all__ = [
@@ -31,19 +34,25 @@ __all__ = [
     "SAMPLES",
     "SHOWN",
     "SIDE",
+    "WALL_CONTROLS",
     "Choice",
     "Code",
     "Curve",
     "Dial",
     "Frame",
     "Lab",
+    "Replay",
     "Session",
+    "Wall",
+    "WallSession",
     "compare",
     "open",
     "pack",
     "probe",
+    "record",
     "still",
     "unpack",
+    "wall",
 ]
 
 
@@ -57,6 +66,7 @@ def open(
     layers: Sequence[str] = SHOWN,
     charts: Sequence[str] = ("losses",),
     language: str | None = None,
+    replay: Replay | bool | None = None,
 ) -> Lab:
     """Open a live laboratory on a GAN in the plane.
 
@@ -69,6 +79,9 @@ def open(
         layers: what the picture shows at first.
         charts: what is drawn over time at first.
         language: "en" or "zh"; the page's own when left out.
+        replay: a recording to begin with, or True to record 3,000 steps of this GAN first; the page trains live at the
+            press of a button. False begins live. Left out, it is True on Google Colab, which may delay the messages
+            of widgets, and False elsewhere.
 
     Returns:
         The widget: end a cell with it, and press Play. `lab.state` is the Python that brings its run back.
@@ -86,7 +99,7 @@ def open(
     if isinstance(controls, str):
         raise TypeError(f"controls must be a list of names, got {controls!r}; write [{controls!r}]")
     sessions = {"A": Session(gan, target, hyper, seed)}
-    return Lab(sessions, controls, layers=layers, charts=charts, language=language)
+    return begin(Lab(sessions, controls, layers=layers, charts=charts, language=language), replay)
 
 
 def compare(
@@ -98,6 +111,7 @@ def compare(
     layers: Sequence[str] = SHOWN,
     charts: Sequence[str] = ("losses",),
     language: str | None = None,
+    replay: Replay | bool | None = None,
 ) -> Lab:
     """Open a live laboratory on up to four GANs that train in lock step, from the same seed on the same target.
 
@@ -105,7 +119,7 @@ def compare(
 
     Args:
         runs: name to rules, or to rules and dials.
-        target, seed, controls, layers, charts, language: as for `open`.
+        target, seed, controls, layers, charts, language, replay: as for `open`.
 
     Returns:
         The widget; the dials move the run that is chosen on it, or all.
@@ -128,4 +142,4 @@ def compare(
     for name, rules in runs.items():
         gan, hyper = rules if isinstance(rules, tuple) else (rules, None)
         sessions[str(name)] = Session(gan, target, hyper, seed)
-    return Lab(sessions, controls, layers=layers, charts=charts, language=language)
+    return begin(Lab(sessions, controls, layers=layers, charts=charts, language=language), replay)

@@ -4,6 +4,7 @@ The page asks for a few steps, the kernel takes them and answers with one pictur
 training needs no thread, never outruns the page, and stops with it.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import traitlets
 from .. import data
 from ..errors import Diverged, Menu, check_count, suggestion
 from ..explorer.page import StillWidget, pages
-from . import drawn, layers, measures, sharing, stages, timeline
+from . import drawn, export, layers, measures, sharing, stages, timeline
 from .code import Code
 from .dials import CHOICES, CONTROLS, DIALS
 from .frames import pack
@@ -22,13 +23,15 @@ from .interrupts import heed
 from .layers import LAYERS
 from .measures import CHARTS, MEASURES
 from .presets import PRESETS
+from .replay import FRAMES, Replay, record
 from .session import BUDGET, SHOWN, Session
 from .still import still
 from .words import LANGUAGES, words
 
 PAGE = Path(__file__).with_name("page")
 
-SCRIPTS = ("driver", "paint", "chart", "controls", "presets", "layers", "eigen", "graph", "timebar", "drawing", "view")
+SCRIPTS = ("driver", "paint", "chart", "controls", "presets", "layers", "eigen", "graph", "timebar", "drawing",
+           "replay", "view")  # fmt: skip
 """The page's files, in the order in which they stand after each other."""
 
 MOST_RUNS = 4
@@ -41,6 +44,7 @@ class Lab(StillWidget):
     Attributes:
         sessions: the runs; `lab.sessions[0].game` is the `train.State` of the first.
         names: what they are called.
+        replay: the recording that it carries and begins with, if it does.
         active: which of them the dials move, and whose picture is the large one.
         layers, charts: what the page shows now.
     """
@@ -51,6 +55,7 @@ class Lab(StillWidget):
 
     setup = traitlets.Dict().tag(sync=True)
     scene = traitlets.Dict().tag(sync=True)
+    recorded = traitlets.Bytes(b"").tag(sync=True)
 
     def __init__(
         self,
@@ -65,6 +70,7 @@ class Lab(StillWidget):
         self.active, self._serial, self._driver = 0, 0, None
         self.layers = tuple(name for name in layers if name == "real" or LAYERS[name])
         self.charts = tuple(name for name in charts if CHARTS[name])
+        self.replay: Replay | None = None
         super().__init__(setup=self._describe(controls, language), scene=self._see())
         self.on_msg(self._answer)
         heed(self)
@@ -120,6 +126,25 @@ class Lab(StillWidget):
             except Diverged:
                 if all(other.fault for other in self.sessions):
                     raise
+
+    def record(self, steps: int, frames: int = FRAMES, **shown: Any) -> Replay:
+        """Take so many steps in every run, and record them; arguments as for `replay.record`."""
+        replay = record(self, steps, frames, **shown)
+        self.show()
+        return replay
+
+    def carry(self, replay: Replay) -> None:
+        """Take a recording along, which the page begins with, and falls back on where no kernel answers."""
+        self.replay, self.recorded, self.setup = replay, replay.pack(), {**self.setup, "begins": "replay"}
+
+    def export(self, path: str | os.PathLike, **settings: Any) -> Path:
+        """Write the run so far to a file; the suffix says which kind: .html, .png, .gif or .mp4.
+
+        Args:
+            path: of the file; what is there is replaced.
+            settings: of `export.to_html`, `to_png`, `to_gif` or `to_mp4`.
+        """
+        return export.export(self, path, **settings)
 
     def add(self, name: str, session: Session) -> None:
         """Put one more run beside the others, and make it the active one.
@@ -369,6 +394,7 @@ ANSWERS: dict[str, Callable[[Lab, dict], None]] = {
     "activate": _activate,
     "close": _close,
     **drawn.ANSWERS,
+    **export.ANSWERS,
     **layers.ANSWERS,
     **measures.ANSWERS,
     **stages.ANSWERS,

@@ -4,7 +4,7 @@ export default () => {
   const driver = createDriver();
   return {
     initialize: ({ model }) => driver.connect(model),
-    render: ({ model, el }) => (model.get("setup").wall ? createWallView : createView)(driver, model, el),
+    render: ({ model, el }) => (model.get("setup").wall ? createWallView : openLab)(driver, model, el),
   };
 };
 
@@ -364,10 +364,13 @@ function createView(driver, model, el) {
 
 // Parts that other files bring: the name under which a lesson shows it, how it is made, and where it stands.
 const PARTS = [
+  ["replay", createReplayBar, "head"],
+  ["watch", createReplayOffer, "head"],
   ["presets", createPresets, "head"],
   ["overview", createGraph, "head"],
   ["layers", createLayers, "under"],
   ["time", createTimebar, "under"],
   ["draw", createDrawing, "under"],
   ["probe", createEigen, "side"],
+  ["share", createSaving, "foot"],
 ];
