@@ -79,6 +79,9 @@ class Menu(Mapping[str, T], Generic[T]):
         except (KeyError, TypeError):
             raise UnknownName(f"no {self.kind} is named {name!r}; {suggestion(name, self)}") from None
 
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self._entries  # without a search for what else may have been meant
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
 
