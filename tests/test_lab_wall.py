@@ -1,5 +1,7 @@
 """The wall of seeds without a browser: its runs against the core's, its counts against other ways to count."""
 
+import base64
+import json
 import math
 from dataclasses import replace
 
@@ -10,7 +12,7 @@ import pytest
 import scipy.stats
 
 from gan_jax import data, lab, losses, train
-from gan_jax.errors import Diverged
+from gan_jax.errors import Diverged, UnknownName
 from gan_jax.lab.seeds import Rows, Runs, measures_of, quartiles, share
 from gan_jax.lab.wall import BUDGET, WallSession
 from gan_jax.train import Hyperparams
@@ -288,3 +290,149 @@ def test_the_perfect_generator_s_values(wall):
     floors = wall.floors
     assert floors["modes"] == 8
     assert floors["quality"] == pytest.approx(1 - math.exp(-4.5), abs=0.005)
+
+
+# ---- the widget, through its messages ----
+
+
+class Page:
+    """A page that a wall talks to: keeps what is sent, and reads frames as the JavaScript does."""
+
+    def __init__(self, widget):
+        self.widget, self.sent = widget, []
+        widget.send = lambda content, buffers=None: self.sent.append((content, buffers))
+
+    def tell(self, message):
+        before = len(self.sent)
+        self.widget._handle_custom_msg(message, [])
+        return [content for content, _ in self.sent[before:]]
+
+    @property
+    def frame(self):
+        content, (block,) = next(sent for sent in reversed(self.sent) if sent[0]["type"] == "frame")
+        json.dumps(content, allow_nan=False)
+        (run,) = lab.unpack(content["runs"], block)
+        return run.header | content, run.arrays
+
+
+@pytest.fixture
+def page(small_gan):
+    return Page(lab.wall(small_gan, seeds=4))
+
+
+def kinds(messages):
+    return [message["type"] for message in messages]
+
+
+def test_the_page_asks_and_is_answered_with_one_frame_of_all_runs(page):
+    assert kinds(page.tell({"type": "hello", "request": 1})) == ["frame"]
+    assert page.frame[0]["wall"]["measured"] is False
+    assert kinds(page.tell({"type": "warm", "request": 2})) == ["compiling", "frame"]
+    assert kinds(page.tell({"type": "play", "driver": "a"})) == ["driver"]
+    (answer,) = page.tell({"type": "step", "driver": "a", "steps": 12, "request": 3})
+    assert (answer["request"], page.frame[0]["step"]) == (3, 12)
+    header, arrays = page.frame
+    expected = page.widget.session.pictures()
+    assert same((arrays["surface"], arrays["fake"]), (expected.surface, expected.fake))
+    assert arrays["values_modes"].shape == (len(arrays["steps_modes"]), 4)
+    assert arrays["ended_modes"].tolist() == [len(arrays["steps_modes"])] * 4
+    assert header["wall"]["share"]["trials"] == 4
+    page.tell({"type": "rest", "request": 4})
+    assert page.frame[1]["steps_modes"][-1] == 12
+    page.tell({"type": "look", "seed": 3, "request": 5})
+    assert page.frame[0]["wall"]["closer"] == 3
+    assert page.frame[1]["closer_surface"].shape == (64, 64)
+    page.tell({"type": "look", "seed": None, "request": 6})
+    assert "closer_fake" not in page.frame[1]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        None,
+        [],
+        {"type": ["step"]},
+        {"type": "eval", "code": "1/0"},
+        {"type": "once", "steps": 0},
+        {"type": "once", "steps": True},
+        {"type": "set", "name": "seed", "value": 3},
+        {"type": "set", "name": ["lr_g"], "value": 1},
+        {"type": "set", "name": "lr_g", "value": None},
+        {"type": "set", "name": "lr_g", "value": "1"},
+        {"type": "set", "name": "target", "value": "moon"},
+        {"type": "reset", "seed": -1},
+        {"type": "reset", "seed": 2**32 - 3},
+        {"type": "look", "seed": 4},
+        {"type": "look", "seed": 1.0},
+        {"type": "look", "seed": "1"},
+        {"type": "look", "seed": True},
+    ],
+)
+def test_a_message_that_makes_no_sense_is_answered_and_changes_nothing(page, message):
+    session = page.widget.session
+    before = session.desk.hyper, session.desk.gan, session.seeds, weights(session.states)
+    answer = page.tell(message)
+    assert kinds(answer) == ["error", "frame"]
+    assert len(answer[0]["text"]) > 10
+    assert before[:3] == (session.desk.hyper, session.desk.gan, session.seeds)
+    assert same(before[3], weights(session.states))
+
+
+def test_one_view_drives_at_a_time_and_an_interrupt_pauses(page):
+    page.tell({"type": "play", "driver": "a"})
+    page.tell({"type": "play", "driver": "b"})
+    (answer,) = page.tell({"type": "step", "driver": "a", "request": 1})
+    assert (answer["type"], answer["driver"]) == ("stopped", "b")
+    page.widget.interrupt()
+    (answer,) = page.tell({"type": "step", "driver": "b", "request": 2})
+    assert "Interrupted" in answer["text"]
+    assert page.widget.session.step == 0
+
+
+def test_a_new_target_reaches_the_page_and_no_clip_travels_as_null(page):
+    before = page.widget.scene["runs"][0]
+    page.tell({"type": "set", "name": "target", "value": "two moons"})
+    assert page.widget.scene["runs"][0]["window"] != before["window"]
+    assert page.frame[0]["wall"]["of"] is None
+    page.tell({"type": "set", "name": "weight_clip", "value": 0.1})
+    assert page.frame[0]["dials"]["weight_clip"] == 0.1
+    page.tell({"type": "set", "name": "weight_clip", "value": None})
+    assert page.frame[0]["dials"]["weight_clip"] is None
+    assert page.widget.session.desk.hyper.weight_clip == math.inf
+
+
+def test_a_loss_that_raises_is_told_not_lost(page, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("out of cheese")
+
+    monkeypatch.setattr(page.widget.session, "advance", broken)
+    page.tell({"type": "warm", "request": 8})
+    answer = page.tell({"type": "once", "steps": 1, "request": 9})
+    assert ("out of cheese" in answer[0]["text"], answer[0]["request"]) == (True, 9)
+
+
+def test_opening_refuses_what_makes_no_sense(small_gan, as_users_see_it):
+    with pytest.raises(UnknownName, match="no control is named 'lrg'"):
+        lab.wall(small_gan, seeds=4, controls=["lrg"])
+    with pytest.raises(TypeError, match=r"write \['loss'\]"):
+        lab.wall(small_gan, seeds=4, controls="loss")
+    with pytest.raises(ValueError, match="language must be one of en, zh"):
+        lab.wall(small_gan, seeds=4, language="de")
+
+
+def test_a_still_picture_stands_in_where_there_is_no_front_end(small_gan):
+    widget = lab.wall(small_gan, seeds=5)
+    bundle = widget._repr_mimebundle_()
+    contents, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    assert base64.b64decode(contents["image/png"]).startswith(b"\x89PNG")
+    assert metadata["image/png"]["alt"].startswith("Wall of 5 seeds, target ring. 0 of 5 seeds reach all 8 modes")
+
+
+def test_one_run_opens_alone_in_the_lab(page):
+    page.widget.advance(7)
+    alone = page.widget.pick(1)
+    assert alone.names == ["seed 1"]
+    assert same(weights(alone.session.game), weights(one_of(page.widget.states, 1)))
+    assert alone.session.frame().header["step"] == 7
+    alone.advance(2)
+    assert "your_state" in alone.state

@@ -122,7 +122,6 @@ class Runs:
             there = NamedSharding(self._mesh, PartitionSpec("runs"))
             self._blocks = [jax.device_put(block, there) for block in self._blocks]
         self.done = 0
-        self._pool = ThreadPoolExecutor(self.plan.at_once, thread_name_prefix="gan_jax wall")
 
     def advance(self, gan: Gan, hyper: Hyperparams, target: Any, n: int) -> None:
         """Take n steps of every run, by rules and dials that may be others than before; no compiling for new dials."""
@@ -141,7 +140,7 @@ class Runs:
 
     def _each(self, function, *items) -> list:
         """Call a function for every block, as many at once as there are cores for."""
-        return list(self._pool.map(function, *items))
+        return list(_pool(self.plan.at_once).map(function, *items))
 
     def _walk(self, game: Game, block: Block, n: int) -> Block:
         counts = map(np.int32, (self.done, 1, n))
@@ -220,6 +219,12 @@ class Runs:
 
         parts = self._each(score, self._blocks)
         return {name: np.concatenate([part[name] for part in parts])[: self.plan.runs] for name in measures}
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """As many threads as blocks are at work at once; all walls share them, so that none leaves any behind."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="gan_jax wall")
 
 
 @jax.jit

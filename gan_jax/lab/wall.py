@@ -26,6 +26,7 @@ from ..train import Gan, Hyperparams, State
 from .code import IMPORTS, Code, _changes_code, gan_code, hyper_code, target_code
 from .dials import CHOICES, DIALS, as_json
 from .frames import Frame, pack
+from .interrupts import heed
 from .seeds import (
     BEYOND,
     CLOSER_SHOWN,
@@ -107,7 +108,7 @@ class WallSession:
         self.lock = threading.RLock()
         self.count = int(seeds)
         self.desk = Session(gan, target, hyper, seed)
-        self._floors: dict[Any, float] = {}
+        self._floors: dict[Any, dict[str, float]] = {}
         self._pace: dict[Any, float] = {}  # seconds a step of all runs, of each program compiled so far
         self.closer: int | None = None
         self.reset(seed)
@@ -351,7 +352,7 @@ class WallSession:
         Raises:
             ValueError: no such seed on this wall.
         """
-        if isinstance(seed, bool) or seed not in self.seeds:
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or int(seed) not in self.seeds:
             raise ValueError(f"this wall has seeds {self.seeds[0]} to {self.seeds[-1]}, got {seed!r}")
         return int(seed) - self.seeds[0]
 
@@ -429,6 +430,7 @@ class Wall(StillWidget):
         self.session, self._serial, self._driver = session, 0, None
         super().__init__(setup=self._describe(controls, language), scene=self._see())
         self.on_msg(self._answer)
+        heed(self)
 
     @property
     def state(self) -> Code:
@@ -528,7 +530,9 @@ class Wall(StillWidget):
 
     def _step(self, message: dict) -> None:
         if message.get("driver") != self._driver:
-            return self._tell("stopped", "Training goes on in another view of this wall.", message.get("request"))
+            elsewhere = "Training goes on in another view of this wall."
+            why = elsewhere if self._driver else "Interrupted. Press Play to go on."
+            return self._tell("stopped", why, message.get("request"))
         self._take(message)
         self._show(message.get("request"))
 
@@ -578,6 +582,10 @@ class Wall(StillWidget):
         "reset": _reset,
         "look": _look,
     }
+
+    def interrupt(self) -> None:
+        """Pause, as the notebook's stop button asks; the page hears of it when it next asks for a step."""
+        self._driver = None
 
     def _tell(self, kind: str, text: str, request: Any) -> None:
         self.send({"type": kind, "text": text, "request": request, "driver": self._driver})
