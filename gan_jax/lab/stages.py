@@ -6,7 +6,7 @@ end of the walk takes that step, as `session.advance(1)` does.
 
 import copy
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -21,6 +21,9 @@ from .layers import LAYERS, REACH
 
 POINTS = 512
 """Samples of a batch shown at most, of each kind."""
+
+SEEN = 0.15
+"""Share of the picture's width that the long ones among the arrows may reach when they are magnified."""
 
 Arrays = dict[str, np.ndarray]
 Phrase = dict[str, Any]
@@ -80,8 +83,6 @@ FORMULAS = {
 }  # fmt: skip
 """Every loss of `losses.LOSSES` as it is written."""
 
-OPTIMIZERS = {"adam": "Adam", "optimistic_adam": "optimistic Adam", "rmsprop": "RMSProp", "sgd": "SGD"}
-
 
 class Stage(NamedTuple):
     """One thing that happens in a step.
@@ -110,8 +111,14 @@ def phrase(key: str, **values: Any) -> Phrase:
     return {"key": f"slow.{key}", "values": {name: _written(value) for name, value in values.items()}}
 
 
-def _written(value: Any) -> str:
-    return value if isinstance(value, str) else f"{float(value):.3g}".replace("-", "−")
+def _written(value: Any) -> Any:
+    return value if isinstance(value, (str, dict)) else f"{float(value):.3g}".replace("-", "−")
+
+
+def _entry(menu: Mapping[str, Any], entry: Any, text: str) -> dict[str, str]:
+    """Something on a menu, by the key of its name in `words/controls.json`; one's own by its own name."""
+    name = next((name for name, known in menu.items() if known == entry), "")
+    return {"key": f"entry_{name}", "text": text}
 
 
 def _loss_name(loss: losses.Loss) -> str:
@@ -188,9 +195,11 @@ class _Teller:
     def _d_loss(self) -> list[Phrase | None]:
         gan, update, weight = self.gan, self.update, float(self.hyper.penalty_weight)
         smoothing = float(self.hyper.label_smoothing)
+        penalty = gan.penalty and _entry(losses.PENALTIES, gan.penalty, gan.penalty.name)
         return [
             self._worth("discriminator"),
-            phrase("penalty", penalty=gan.penalty.name, value=update.penalty, weight=weight) if gan.penalty else None,
+            phrase("mean") if self.loss_name != "custom" else None,
+            phrase("penalty", penalty=penalty, value=update.penalty, weight=weight) if penalty else None,
             phrase("smoothing", label=1 - smoothing) if smoothing else None,
         ]
 
@@ -199,20 +208,34 @@ class _Teller:
 
     def _worth(self, player: str) -> Phrase:
         formula = getattr(FORMULAS.get(self.loss_name), player, "")
-        return phrase(f"{player[0]}_loss.{self.loss_name}", loss=self.gan.loss.name, formula=formula,
-                      value=self.update.loss)  # fmt: skip
+        loss = _entry(losses.LOSSES, self.gan.loss, self.gan.loss.name)
+        return phrase(f"{player[0]}_loss.{self.loss_name}", loss=loss, formula=formula, value=self.update.loss)
 
     def _g_gradient(self) -> list[Phrase | None]:
-        pushes = len(self.update.fake) * np.asarray(self.update.sample_gradient, np.float64)
-        length = np.linalg.norm(pushes.reshape(len(pushes), -1), axis=1).mean()
-        saturates = phrase("saturates") if self.loss_name in ("minimax", "f_jensen_shannon") else None
-        if self.loss_name == "custom" or self.gan.judged_together > 1 or self.gan.unrolled_steps:
-            return [phrase("g_gradient_plain", length=length), saturates]
-        return [phrase("g_gradient", push=FORMULAS[self.loss_name].push, length=length), saturates]
+        length = np.linalg.norm(self.pushes(), axis=1).mean()
+        plain = self.loss_name == "custom" or self.gan.judged_together > 1 or self.gan.unrolled_steps
+        kind, push = ("g_gradient_plain", {}) if plain else ("g_gradient", {"push": FORMULAS[self.loss_name].push})
+        times = self.magnified()
+        return [
+            phrase(kind, length=length, **push),
+            phrase("magnified", times=str(times)) if times > 1 else None,
+            phrase("saturates") if self.loss_name in ("minimax", "f_jensen_shannon") else None,
+        ]
+
+    def pushes(self) -> np.ndarray:
+        """`-n dL_G / dx` of each fake sample x, one of n."""
+        return -len(self.update.fake) * np.asarray(self.update.sample_gradient)
+
+    def magnified(self) -> int:
+        """How many times too long the arrows are drawn: 1, or where hardly one would be seen, 10 or 100."""
+        width = float(self.session.window[1] - self.session.window[0])
+        long = np.quantile(np.linalg.norm(self.pushes(), axis=1), 0.9) * REACH * width  # as a share of the width
+        return next((times for times in (100, 10) if times * long < SEEN), 1)
 
     def _move(self) -> list[Phrase | None]:
         rate = float(getattr(self.hyper, f"lr_{self.player}"))
-        optimizer, norm = OPTIMIZERS[self.gan.optimizer], self.update.gradient_norm
+        optimizer = _entry(train.OPTIMIZERS, train.OPTIMIZERS[self.gan.optimizer], self.gan.optimizer)
+        norm = self.update.gradient_norm
         moved = phrase(f"{self.player}_update", norm=norm, optimizer=optimizer, rate=f"{rate:g}".replace("-", "−"))
         clip = phrase("clip", clip=self.hyper.weight_clip) if np.isfinite(self.hyper.weight_clip) else None
         return [
@@ -224,9 +247,14 @@ class _Teller:
 
     _d_update = _g_update = _move
 
+    @property
+    def repeats(self) -> bool:
+        """Whether D's answers depend on nothing but the batch, so that the moved D can be asked about it again."""
+        return not jax.tree.leaves(nnx.state(self.update.discriminator, nnx.Not(nnx.Param)))
+
     def _now(self) -> Phrase | None:
-        """What D's answers to the same batch have become, where they depend on nothing but the batch."""
-        if self.player == "g" or jax.tree.leaves(nnx.state(self.update.after, nnx.Not(nnx.Param))):
+        """What D's answers to the same batch have become."""
+        if self.player == "g" or not self.repeats:
             return None
         real, fake = (answer.mean() for answer in self.answers(self.update.after))
         return phrase("d_now", real=real, fake=fake)
@@ -261,22 +289,23 @@ class _Teller:
             shown["slow_fake"] = _rows(update.fake)
         if at >= 2 and (self.player == "d" or self.loss_name == "relativistic"):
             shown["slow_real"] = _rows(update.real)
-        if at >= (3 if self.player == "d" else 2):
-            shown |= {f"slow_{kind}_answer": level for kind, level in self.levels().items() if f"slow_{kind}" in shown}
+        moved = name == "d_update"
+        if at >= (3 if self.player == "d" else 2) and (self.repeats or not moved):
+            levels = self.levels(update.after if moved else None)
+            shown |= {f"slow_{kind}_answer": level for kind, level in levels.items() if f"slow_{kind}" in shown}
         if name == "g_gradient":
             width = float(self.session.window[1] - self.session.window[0])
-            push = -len(update.fake) * _rows(update.sample_gradient)
-            shown["slow_push"] = np.concatenate([_rows(update.fake), push], axis=1)
-            shown["slow_push_scale"] = np.array([REACH * width**2], np.float32)
+            shown["slow_push"] = np.concatenate([_rows(update.fake), _rows(self.pushes())], axis=1)
+            shown["slow_push_scale"] = np.array([self.magnified() * REACH * width**2], np.float32)
         if name == "g_update":
             shown["slow_before"] = shown["slow_fake"]
             shown["slow_fake"] = _rows(update.after(update.latents))
             shown.pop("slow_fake_answer", None)
         return shown
 
-    def levels(self) -> dict[str, np.ndarray]:
+    def levels(self, discriminator: nnx.Module | None = None) -> dict[str, np.ndarray]:
         """D's answer to every sample as a colour: 0 fake, 255 real; a score about the middle of both means."""
-        real, fake = self.answers()
+        real, fake = self.answers(discriminator)
         if not self.probability:
             middle = (real.mean() + fake.mean()) / 2
             reach = max(np.abs(np.concatenate([real, fake]) - middle).max(), 1e-6)

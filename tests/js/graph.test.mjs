@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { load } from "./load.mjs";
 
-const names = ["GRAPH_EDGES", "graphLayout", "graphLitEdges", "graphPulse", "graphNumbers", "graphNumber", "graphLatents", "graphAsk", "graphPaint", "graphKnown"];
+const names = ["GRAPH_EDGES", "graphLayout", "graphLitEdges", "graphPulse", "graphNumbers", "graphNumber", "graphLatents", "graphAsk", "graphPaint", "graphKnown", "graphNamed"];
 globalThis.LAYER_PAINTERS = {}; // paint.js's, which stands before it on the page
 globalThis.ramp = () => Uint8ClampedArray.from({ length: 1024 }, (_, i) => i >> 2);
 const graph = await load("graph.js", names);
@@ -122,6 +122,12 @@ test("latents are drawn in their box, one number apiece on a line", () => {
   assert.ok(Math.abs(plane[2][0] - 0.5) < 1e-6);
   assert.deepEqual(graph.graphLatents(Float32Array.of(0, 9), 1).map(([, y]) => y), [0, 0]);
   assert.equal(graph.graphLatents(new Float32Array(2000), 2).length, 60);
+});
+
+test("entries of menus are named in the reader's language, one's own by its own name", () => {
+  const view = { has: (key) => key === "entry_hinge", say: (key) => `said ${key}` };
+  const values = { loss: { key: "entry_hinge", text: "hinge" }, penalty: { key: "entry_", text: "mine" }, n: "3" };
+  assert.deepEqual(graph.graphNamed(values, view), { loss: "said entry_hinge", penalty: "mine", n: "3" });
 });
 
 test("the buttons ask for the stage that they name", () => {

@@ -330,7 +330,7 @@ function createGraph(view) {
 
   function showButtons() {
     const walking = slow !== null;
-    const had = node.contains(document.activeElement);
+    const held = Object.values(buttons).find((button) => button === document.activeElement);
     for (const [name, button] of Object.entries(buttons)) {
       button.hidden = (name === "enter") === walking;
       button.removeAttribute("aria-busy");
@@ -343,7 +343,7 @@ function createGraph(view) {
       write(place, say("place", { k: slow.stage + 1, of: slow.of }));
     } else write(place, "");
     // a button that goes hands the keyboard on
-    if (had && document.activeElement?.hidden !== false) (walking ? buttons.next : buttons.enter).focus();
+    if (held?.hidden) (walking ? buttons.next : buttons.enter).focus();
   }
 
   // the pulse, while the game plays or is walked through
@@ -406,7 +406,7 @@ function createGraph(view) {
       slow = next.slow ?? null;
       // numbers in play are read, not watched: three a second are enough
       const now = performance.now();
-      if (driver.state?.playing && !slow && now - written < 333) return;
+      if (driver.state?.playing && !slow && !was && now - written < 333) return;
       written = now;
       fill();
       if (slow === null && was === null) return;
