@@ -395,13 +395,13 @@ function createSaving(view) {
     driver.say(view.say("save.making"));
     driver.send({ type: "export", language: view.language(), theme: view.root.dataset.theme });
   });
-  const forget = driver.on("exported", ({ name }, buffers) => {
-    download(new Blob([buffers[0]], { type: "text/html" }), name);
-    driver.say(view.say("save.made", { name }));
-  });
   return {
     node: element("div", { class: "gan-lab-save" }, picture, ...(driver.live ? [replay] : [])),
-    stop: forget,
+    told({ type, name }, buffers) {
+      if (type !== "exported") return;
+      download(new Blob([buffers[0]], { type: "text/html" }), name);
+      driver.say(view.say("save.made", { name }));
+    },
     relabel() {
       for (const [node, key] of [[picture, "save.picture"], [replay, "save.replay"]]) { // prettier-ignore
         write(node, view.say(key));
