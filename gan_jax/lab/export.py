@@ -207,7 +207,8 @@ def html_page(replay: Replay, *, title: str, language: str, theme: str) -> str:
     )
     spoken = {tongue: {key: text for key, text in texts.items() if key.startswith("replay.")}
               for tongue, texts in words().items()}  # fmt: skip
-    known, picture = spoken[language], _poster(replay, title)
+    said = spoken[language]
+    picture = _poster(replay, title)
     return f"""<!doctype html>
 <html lang="{language}" data-theme="{theme}">
 <head>
@@ -221,11 +222,11 @@ def html_page(replay: Replay, *, title: str, language: str, theme: str) -> str:
 <main>
 <header>
 <h1>{html.escape(title)}</h1>
-<button type="button" id="theme">{html.escape(known["replay.theme"])}</button>
+<button type="button" id="theme">{html.escape(said["replay.theme"])}</button>
 </header>
 <div id="lab"></div>
 <noscript>{picture}</noscript>
-<details><summary id="code">{html.escape(known["replay.code"])}</summary><pre><code>{html.escape(replay.code)}</code></pre></details>
+<details><summary id="code">{html.escape(said["replay.code"])}</summary><pre><code>{html.escape(replay.code)}</code></pre></details>
 </main>
 <script type="application/json" id="words">{_as_data(spoken)}</script>
 <script type="text/plain" id="recording">{base64.b64encode(replay.pack()).decode()}</script>
@@ -277,9 +278,9 @@ def _fingerprint(text: str) -> str:
 
 def _send_page(lab: Any, message: dict) -> None:
     """Answer with the page that `to_html` writes, for the browser to keep."""
-    language, theme = message.get("language"), message.get("theme")
+    language, theme = str(message.get("language", "en")), str(message.get("theme", "auto"))
     replay = _run(lab)
-    text = html_page(replay, title=TITLE, language=language, theme="auto" if theme is None else theme)
+    text = html_page(replay, title=TITLE, language=language, theme=theme)
     lab.send({"type": "exported", "name": f"gan-run-{replay.steps[-1]}.html", "request": None}, [text.encode()])
 
 

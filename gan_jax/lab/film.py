@@ -158,12 +158,6 @@ class _Losses:
             axes.text(1.0, 1.02, "dotted: at equilibrium", transform=axes.transAxes, ha="right", fontsize=8.5,
                       color="#555555")  # fmt: skip
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """Pixels across and down."""
-        columns, rows = self._canvas.get_width_height()
-        return columns, rows
-
     def show(self, index: int) -> None:
         steps, values, _ = self.curves[index]
         for which, line in enumerate(self.lines):
