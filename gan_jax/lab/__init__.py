@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from .. import data
 from ..train import Gan, Hyperparams
+from . import sharing
 from .code import Code
 from .densities import SIDE
 from .dials import CHOICES, CONTROLS, DIALS, PLAYERS, SAMPLES, Choice, Dial
@@ -50,6 +51,7 @@ __all__ = [
     "pack",
     "probe",
     "record",
+    "restore",
     "still",
     "unpack",
     "wall",
@@ -143,3 +145,34 @@ def compare(
         gan, hyper = rules if isinstance(rules, tuple) else (rules, None)
         sessions[str(name)] = Session(gan, target, hyper, seed)
     return begin(Lab(sessions, controls, layers=layers, charts=charts, language=language), replay)
+
+
+def restore(
+    text: str,
+    *,
+    controls: Sequence[str] | None = None,
+    layers: Sequence[str] = SHOWN,
+    charts: Sequence[str] = ("losses",),
+    language: str | None = None,
+) -> Lab:
+    """Open a live laboratory on a run that was shared, trained to the step that it had then.
+
+    Args:
+        text: what `lab.share()`, or "Copy string" on the page, has given. It is read as data, and never evaluated.
+        controls, layers, charts, language: as for `open`.
+
+    Returns:
+        The widget, with the whole run on its time bar.
+
+    Raises:
+        ValueError: it is no such string, was cut off, or holds what no menu has.
+
+    >>> from gan_jax import nets
+    >>> lab = open(Gan(nets.mlp(2, 8, 2), nets.mlp(2, 8, 1), batch_size=16))
+    >>> lab.advance(5)
+    >>> int(restore(lab.share()).session.game.step)
+    5
+    """
+    if isinstance(controls, str):
+        raise TypeError(f"controls must be a list of names, got {controls!r}; write [{controls!r}]")
+    return Lab({"A": sharing.restore(text)}, controls, layers=layers, charts=charts, language=language)

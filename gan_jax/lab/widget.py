@@ -85,6 +85,10 @@ class Lab(StillWidget):
         """The Python that brings the active run back outside the lab."""
         return self.session.state
 
+    def share(self) -> str:
+        """Write the active run as a short string, from which `restore` opens it again; see `sharing.share`."""
+        return sharing.share(self.session)
+
     def set(self, name: str, value: Any, *, everywhere: bool = False) -> None:
         """Move a dial or choose from a menu, as a hand on the page would.
 
