@@ -144,3 +144,13 @@ def test_a_frame_cut_short_is_not_read_as_a_frame():
     runs, block = lab.pack([lab.Frame({}, {"fake": np.ones((4, 2))})])
     with pytest.raises(ValueError, match="buffer"):
         lab.unpack(runs, block[:-4])
+
+
+def test_a_lab_can_be_opened_on_a_preset(small_gan):
+    widget = lab.open(preset="thread")
+    assert widget.session.gan == lab.PRESETS["thread"].gan
+    assert widget.layers == lab.PRESETS["thread"].layers
+    with pytest.raises(ValueError, match="one or the other"):
+        lab.open(small_gan, preset="thread")
+    with pytest.raises(KeyError, match="no preset is named 'threed'; did you mean 'thread'"):
+        lab.open(preset="threed")

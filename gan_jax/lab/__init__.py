@@ -15,6 +15,7 @@ from .dials import CHOICES, CONTROLS, DIALS, PLAYERS, SAMPLES, Choice, Dial
 from .frames import Frame, pack, unpack
 from .layers import LAYERS, probe
 from .measures import CHARTS, MEASURES
+from .presets import PRESETS
 from .replay import Replay, begin, record
 from .session import BUDGET, POINTS, SHOWN, Curve, Session
 from .still import still
@@ -32,6 +33,7 @@ __all__ = [
     "MOST_RUNS",
     "PLAYERS",
     "POINTS",
+    "PRESETS",
     "SAMPLES",
     "SHOWN",
     "SIDE",
@@ -64,6 +66,7 @@ def open(
     hyper: Hyperparams | None = None,
     seed: int = 0,
     *,
+    preset: str | None = None,
     controls: Sequence[str] | None = None,
     layers: Sequence[str] = SHOWN,
     charts: Sequence[str] = ("losses",),
@@ -77,6 +80,7 @@ def open(
         target: a target of shape (2,); `data.ring(8)` when left out.
         hyper: the dials as they stand at first. With no gan and no hyper, D learns twice as fast as G.
         seed: from which all weights and noise follow.
+        preset: name in `PRESETS` of a beginning, in the place of `gan`, `target`, `hyper`, `layers` and `charts`.
         controls: names in `CONTROLS` to show beside the buttons; all when left out.
         layers: what the picture shows at first.
         charts: what is drawn over time at first.
@@ -89,8 +93,9 @@ def open(
         The widget: end a cell with it, and press Play. `lab.state` is the Python that brings its run back.
 
     Raises:
-        ValueError: the target is not in the plane, a network does not fit it, or a dial is no single number.
-        UnknownName: a control that is not in `CONTROLS`.
+        ValueError: the target is not in the plane, a network does not fit it, a dial is no single number, or a preset
+            is given together with what it replaces.
+        UnknownName: a control that is not in `CONTROLS`, or a preset that is not in `PRESETS`.
 
     >>> from gan_jax import nets
     >>> lab = open(Gan(nets.mlp(2, 8, 2), nets.mlp(2, 8, 1), batch_size=16), controls=["lr_g", "lr_d"])
@@ -98,9 +103,15 @@ def open(
     >>> int(lab.session.game.step)
     5
     """
-    if isinstance(controls, str):
-        raise TypeError(f"controls must be a list of names, got {controls!r}; write [{controls!r}]")
-    sessions = {"A": Session(gan, target, hyper, seed)}
+    session = Session(gan, target, hyper, seed)
+    if preset is not None:
+        if (gan, target, hyper) != (None, None, None):
+            raise ValueError(f"the preset {preset!r} brings its own gan, target and hyper; give one or the other")
+        begins = PRESETS[preset]
+        session.take(begins)
+        session.timeline.forget()
+        layers, charts = begins.layers, (begins.chart,)
+    sessions = {"A": session}
     return begin(Lab(sessions, controls, layers=layers, charts=charts, language=language), replay)
 
 
@@ -138,8 +149,6 @@ def compare(
     """
     if not isinstance(runs, Mapping) or not 1 <= len(runs) <= MOST_RUNS:
         raise ValueError(f"runs must map 1 to {MOST_RUNS} names to GANs, got {runs!r}")
-    if isinstance(controls, str):
-        raise TypeError(f"controls must be a list of names, got {controls!r}; write [{controls!r}]")
     sessions = {}
     for name, rules in runs.items():
         gan, hyper = rules if isinstance(rules, tuple) else (rules, None)
@@ -173,6 +182,4 @@ def restore(
     >>> int(restore(lab.share()).session.game.step)
     5
     """
-    if isinstance(controls, str):
-        raise TypeError(f"controls must be a list of names, got {controls!r}; write [{controls!r}]")
     return Lab({"A": sharing.restore(text)}, controls, layers=layers, charts=charts, language=language)

@@ -198,6 +198,8 @@ class Lab(StillWidget):
             raise ValueError(
                 f"language must be one of {', '.join(LANGUAGES)}, or None for the page's, got {language!r}"
             )
+        if isinstance(controls, str):
+            raise TypeError(f"controls must be a list of names, got {controls!r}; write [{controls!r}]")
         shown = list(CONTROLS) if controls is None else [name for name in controls if [CONTROLS[name]]]
         return {
             "controls": shown,
