@@ -1,13 +1,16 @@
 """A laboratory or a recording comes in; a file goes out: a picture, a film, or a page that plays without Python."""
 
 import base64
+import contextlib
 import hashlib
 import html
 import io
 import json
 import os
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +75,7 @@ def to_gif(source: Any, path: str | os.PathLike, *, title: str = "", pace: float
     _check_pace(pace)
     replay = _run(source)
     film = Film(replay, title=title, dpi=GIF_DPI)
-    colours = _shared_colours([film.pixels(i) for i in np.linspace(0, len(replay) - 1, 6).astype(int)])
+    colours = _shared_colours([film.pixels(i) for i in np.linspace(0, len(replay) - 1, 6).astype(int).tolist()])
     pictures = (
         Image.fromarray(film.pixels(i)).quantize(palette=colours, dither=Image.Dither.NONE) for i in range(len(replay))
     )
@@ -87,7 +90,7 @@ def to_gif(source: Any, path: str | os.PathLike, *, title: str = "", pace: float
 def to_mp4(source: Any, path: str | os.PathLike, *, title: str = "", pace: float | int = PICTURES_A_SECOND) -> Path:
     """Draw a recorded run as an MP4 (H.264), which every browser and slide programme plays.
 
-    It needs ffmpeg, which comes with the package imageio-ffmpeg.
+    It needs ffmpeg: the package imageio-ffmpeg brings one.
 
     Args:
         source: a recording; or a laboratory, whose run so far is recorded.
@@ -99,30 +102,47 @@ def to_mp4(source: Any, path: str | os.PathLike, *, title: str = "", pace: float
         The path.
 
     Raises:
-        ModuleNotFoundError: imageio-ffmpeg is not installed.
+        ModuleNotFoundError: there is no ffmpeg.
+        RuntimeError: ffmpeg failed.
     """
     _check_pace(pace)
-    try:
-        import imageio_ffmpeg
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            "an MP4 needs ffmpeg: pip install imageio-ffmpeg (68 MB, ffmpeg included), or export a .gif instead"
-        ) from None
-    replay = _run(source)
+    program, replay = _ffmpeg(), _run(source)
     film = Film(replay, title=title)
     columns, rows = film.size
-    with _complete(path) as part:
-        film_maker = imageio_ffmpeg.write_frames(
-            str(part), (columns, rows), fps=float(pace), codec="libx264", pix_fmt_in="rgb24", macro_block_size=2,
-            output_params=["-crf", "20", "-preset", "medium", "-movflags", "+faststart", "-f", "mp4"],
-        )  # fmt: skip
-        film_maker.send(None)
+    given = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{columns}x{rows}", "-r", str(float(pace)), "-i", "-"]
+    made = ["-c:v", "libx264", "-crf", "20", "-pix_fmt", "yuv420p", "-movflags", "+faststart", "-f", "mp4"]
+    with _complete(path) as part, tempfile.TemporaryFile() as said:
+        command = [program, "-v", "error", "-y", *given, *made, str(part)]
+        worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
         try:
-            for index in [*range(len(replay)), *[len(replay) - 1] * round(2 * pace)]:
-                film_maker.send(film.pixels(index).tobytes())
+            with contextlib.suppress(BrokenPipeError):  # it ended early, and has said why
+                for index in [*range(len(replay)), *[len(replay) - 1] * round(2 * pace)]:
+                    worker.stdin.write(film.pixels(index).tobytes())  # type: ignore[union-attr]
+                worker.stdin.close()  # type: ignore[union-attr]
+            worker.wait(60)
         finally:
-            film_maker.close()
+            worker.kill()
+            worker.wait()
+        if worker.returncode:
+            said.seek(0)
+            raise RuntimeError(
+                f"ffmpeg could not write {Path(path).name}: {said.read().decode(errors='replace')[-500:]}"
+            )
     return Path(path)
+
+
+def _ffmpeg() -> str:
+    """Where there is an ffmpeg: the one that imageio-ffmpeg brings, else the machine's own."""
+    try:
+        import imageio_ffmpeg
+
+        return imageio_ffmpeg.get_ffmpeg_exe()
+    except (ModuleNotFoundError, RuntimeError):
+        if own := shutil.which("ffmpeg"):
+            return own
+    raise ModuleNotFoundError(
+        "an MP4 needs ffmpeg: pip install imageio-ffmpeg (68 MB, ffmpeg included), or export a .gif instead"
+    )
 
 
 def to_html(
@@ -176,7 +196,7 @@ def export(source: Any, path: str | os.PathLike, **settings: Any) -> Path:
     Raises:
         ValueError: another suffix.
 
-    >>> export(Replay({}, []), "run.jpeg")
+    >>> export(Replay({}, [], []), "run.jpeg")
     Traceback (most recent call last):
     ...
     ValueError: the suffix of 'run.jpeg' says no kind of file that the lab writes: .html, .png, .gif, .mp4
@@ -226,7 +246,10 @@ def html_page(replay: Replay, *, title: str, language: str, theme: str) -> str:
 </header>
 <div id="lab"></div>
 <noscript>{picture}</noscript>
-<details><summary id="code">{html.escape(said["replay.code"])}</summary><pre><code>{html.escape(replay.code)}</code></pre></details>
+<details>
+<summary id="code">{html.escape(said["replay.code"])}</summary>
+<pre><code>{html.escape(replay.code)}</code></pre>
+</details>
 </main>
 <script type="application/json" id="words">{_as_data(spoken)}</script>
 <script type="text/plain" id="recording">{base64.b64encode(replay.pack()).decode()}</script>
@@ -303,7 +326,7 @@ def _moment(source: Any) -> Replay:
     return source if isinstance(source, Replay) else snapshot(source)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _complete(path: str | os.PathLike) -> Iterator[Path]:
     """A file beside the one to write; it takes that one's place when it is complete, and is gone when it is not."""
     path = Path(path)
