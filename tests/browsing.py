@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -212,7 +213,7 @@ class OneLab:
         return int(self.root.get_attribute("data-step"))
 
     def press(self, name):
-        self.root.get_by_role("button", name=name).click()
+        self.root.get_by_role("button", name=re.compile(rf"^\W*{name}$")).click()
 
     def picture(self):
         return self.root.locator(".gan-lab-stage[role=img]").evaluate("node => node.toDataURL()")

@@ -339,6 +339,8 @@ def test_a_lost_connection_is_told_and_training_goes_on_when_it_is_back(browser,
             "reached => document.querySelector('.gan-lab').dataset.step > reached", arg=reached, timeout=60_000
         )
         live.advances()
+        if page.locator(".jp-Dialog").count():  # JupyterLab's own word on the lost connection
+            page.locator(".jp-Dialog button").last.click()
         live.press("Pause")
         page.wait_for_timeout(500)
         kernel.rests()
