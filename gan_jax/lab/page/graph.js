@@ -2,7 +2,7 @@
 // and slow motion: what lights up at a stage, its words, and its batch on the stage.
 
 const GRAPH_BEAT = 700; // milliseconds that each player's side is lit while the game plays
-const GRAPH_TICK = 140; // milliseconds between two moves of the dashes: about 7 repaints a second, in play at most
+const GRAPH_TICK = 175; // milliseconds between two moves of the dashes: fewer than 6 repaints a second
 const GRAPH_NARROW = 520; // pixels below which the overview stands in three rows
 const GRAPH_DOTS = 60; // latents drawn in their box
 
@@ -279,7 +279,7 @@ function createGraph(view) {
       const number = graphShape("text", { x, y: y + 13, class: "gan-lab-graph-number" });
       const dots = graphShape("g", { transform: `translate(${x} ${y + 9})` });
       const group = graphShape("g", { class: `gan-lab-graph-node gan-lab-graph-${name}` }, graphShape("rect", { x: x - w / 2, y: y - h / 2, width: w, height: h, rx: 8 }), dots, label, number);
-      parts.nodes[name] = { group, label, number, dots, w, h };
+      parts.nodes[name] = { group, label, number, dots, y, w };
       shapes.push(group);
     }
     svg.replaceChildren(...shapes);
@@ -297,6 +297,7 @@ function createGraph(view) {
     for (const [name, { group }] of Object.entries(drawing.nodes)) group.classList.toggle("gan-lab-graph-lit", names.includes(name));
     graphLitEdges(names).forEach((on, i) => {
       const { line, kind } = drawing.edges[i];
+      drawing.edges[i].on = on;
       line.classList.toggle("gan-lab-graph-lit", on);
       line.setAttribute("marker-end", `url(#${id}-${on ? "lit" : kind})`);
     });
@@ -308,8 +309,10 @@ function createGraph(view) {
   function fill() {
     if (!drawing) return;
     const texts = graphNumbers(numbers(), players(), view.say);
-    for (const [name, { number, group }] of Object.entries(drawing.nodes)) {
+    for (const [name, { number, label, group, y }] of Object.entries(drawing.nodes)) {
       write(number, texts[name] ?? "");
+      const at = String(y + (texts[name] || name === "latent" ? -4 : 4)); // a name by itself stands in the middle
+      if (label.getAttribute("y") !== at) label.setAttribute("y", at);
       group.classList.toggle("gan-lab-graph-held", players() !== "both" && ["generator", "discriminator"].includes(name) && players() !== name);
     }
     const { dots, w } = drawing.nodes.latent;
@@ -350,7 +353,9 @@ function createGraph(view) {
   function tick() {
     ticks += 1;
     if (document.hidden || !node.open) return;
-    if (!calm.matches) svg.style.setProperty("--flow", `${-3 * (ticks % 1000)}px`);
+    if (!calm.matches) {
+      for (const { line, on } of drawing?.edges ?? []) if (on) line.setAttribute("stroke-dashoffset", -4 * (ticks % 9000));
+    }
     if (slow) return;
     beat = Math.floor((ticks * GRAPH_TICK) / GRAPH_BEAT);
     light(graphPulse(beat, players(), calm.matches));
