@@ -270,7 +270,7 @@ MEASURES: Menu[Measure] = Menu(
         ),
     },
 )  # fmt: skip
-"""Every measure by name. What each costs: `python -m gan_jax.lab.costs`."""
+"""Every measure by name. What each costs: `benchmarks/layers.py`."""
 
 
 class Chart(NamedTuple):

@@ -200,6 +200,7 @@ function createLayers(view) {
   const { driver, stage } = view;
   const say = (key, values) => view.say(`layers.${key}`, values);
   let [frame, palette, found, asked, overlay] = [null, null, null, -Infinity, null];
+  let [blank, family] = [true, null];
   let off = {};
 
   // which layers
@@ -373,13 +374,15 @@ function createLayers(view) {
   function repaint() {
     const shows = frame && palette && stage.place && (frame.arrays.push || (probing.open && found));
     if (!shows) {
-      if (overlay) fit(overlay);
-      faint.hidden = true;
+      if (overlay && !blank) fit(overlay);
+      [blank, faint.hidden] = [true, true];
       return;
     }
     const { context, width, height } = fit(ensureOverlay());
     if (!width) return;
-    context.font = `12px ${getComputedStyle(stage.canvas).fontFamily}`;
+    blank = false;
+    family ??= getComputedStyle(stage.canvas).fontFamily;
+    context.font = `12px ${family}`;
     const scale = frame.arrays.push_scale?.[0] ?? found?.scale;
     const pixels = scale * layersZoom * (stage.place.x(1) - stage.place.x(0)); // of a push of 1
     if (frame.arrays.push) paintBar(context, pixels, height);
@@ -410,9 +413,10 @@ function createLayers(view) {
     layersStroke(context, palette.ink, palette.halo, 2);
     const steep = Math.hypot(...found.slope);
     if (!(steep > 0)) return;
+    const size = width < 300 ? 9 : 12;
     const [ux, uy] = [found.slope[0] / steep, -found.slope[1] / steep];
     for (const { lane, name, label, length, along } of layersLanes(found.pushes)) {
-      const [startX, startY] = [x - 14 * lane * uy, y + 14 * lane * ux];
+      const [startX, startY] = [x - (size + 2) * lane * uy, y + (size + 2) * lane * ux];
       const colour = name === found.mine ? palette.fake : palette.ink;
       context.beginPath();
       context.moveTo(startX + 1, startY);
@@ -420,7 +424,8 @@ function createLayers(view) {
       layersArrow(context, startX, startY, along * pixels * ux, along * pixels * uy, 6);
       layersStroke(context, colour, palette.halo, name === found.mine ? 2.2 : 1.3);
       const text = `${label} ${layersNumber(length)}`;
-      layersAlong(context, text, [startX, startY], [ux, uy], along * pixels, { width, height, palette, colour });
+      context.font = `${name === found.mine ? "600 " : ""}${size}px ${family}`;
+      layersAlong(context, text, [startX, startY], [ux, uy], along * pixels, { width, height, palette });
     }
   }
 
@@ -450,7 +455,7 @@ function createLayers(view) {
     relabel,
     paint(painted, scene, colours) {
       [frame, palette] = [painted, colours];
-      const now = painted.off ?? {};
+      const now = painted.layers?.off ?? {};
       if (JSON.stringify(now) !== JSON.stringify(off)) {
         off = now;
         showReasons();
@@ -470,18 +475,18 @@ function createLayers(view) {
   };
 }
 
-function layersWrite(context, text, x, y, palette, colour = palette.ink) {
+function layersWrite(context, text, x, y, palette) {
   context.lineJoin = "round";
   context.lineWidth = 3.5;
   context.strokeStyle = palette.halo;
   context.strokeText(text, x, y);
-  context.fillStyle = colour;
+  context.fillStyle = palette.ink;
   context.fillText(text, x, y);
 }
 
 // Words along an arrow, before its foot, turned so that they are never upside down; after its head where they would not
 // fit before the foot.
-function layersAlong(context, text, [x, y], [ux, uy], reach, { width, height, palette, colour }) {
+function layersAlong(context, text, [x, y], [ux, uy], reach, { width, height, palette }) {
   const ahead = reach < 0 ? -1 : 1;
   const room = context.measureText(text).width + 10;
   const inside = (px, py) => px > 4 && py > 4 && px < width - 4 && py < height - 4;
@@ -494,6 +499,6 @@ function layersAlong(context, text, [x, y], [ux, uy], reach, { width, height, pa
   const right = upside ? -side : side; // 1 where the words go on to the right
   context.textAlign = right > 0 ? "left" : "right";
   context.textBaseline = "middle";
-  layersWrite(context, text, 8 * right, 0, palette, colour);
+  layersWrite(context, text, 8 * right, 0, palette);
   context.restore();
 }
