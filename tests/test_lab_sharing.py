@@ -22,7 +22,6 @@ MOVES = [
     ("lr_g", 0.004),
     ("loss", "hinge"),
     ("penalty_weight", 0.5),
-    ("target", "two moons"),
     ("players", "discriminator"),
     ("weight_clip", 0.5),
     ("weight_clip", math.inf),
@@ -67,7 +66,8 @@ def test_a_shared_run_comes_back_bit_for_bit(session):
 
 
 def test_a_usual_run_is_shared_in_less_than_300_characters(small_gan):
-    session = Session(replace(small_gan, generator=nets.mlp(2, 64, 64, 2), discriminator=nets.mlp(2, 64, 64, 1)))
+    session = Session(small_gan)
+    session.gan = replace(session.gan, generator=nets.mlp(2, 64, 64, 2), discriminator=nets.mlp(2, 64, 64, 1))
     for name, value in MOVES:
         session.timeline.line.extend(session.rules, 137)
         session.timeline.at += 137
@@ -94,25 +94,28 @@ def test_networks_of_every_recipe_come_back(ring):
         latent="uniform", packing=2, batch_size=16, optimizer="optimistic_adam", loss=losses.wasserstein,
     )  # fmt: skip
     session = Session(gan, ring, seed=3)
-    session.advance(2)
     assert same(run(session.state)["state"], session.game)
+    assert run(session.state)["gan"] == gan
     again = sharing.restore(sharing.share(session))
     assert again.gan == gan
     assert same(again.game, session.game)
 
 
-def test_what_is_the_users_own_cannot_be_shared_and_the_message_says_what_can(small_gan, ring):
+def test_what_is_the_users_own_cannot_be_shared_and_the_message_says_what_can(small_gan):
     mine = Loss(losses.hinge.discriminator, losses.hinge.generator, "mine")
+    session = Session(replace(small_gan, loss=mine), data.ring(5))
     with pytest.raises(ValueError, match=r"the loss 'mine' is your own.*lab\.state writes it as Python"):
-        sharing.share(Session(replace(small_gan, loss=mine)))
+        sharing.share(session)
+    session.set("loss", "hinge")
     with pytest.raises(ValueError, match=r"the target 'yours' is your own.*lab\.state"):
-        sharing.share(Session(small_gan, data.ring(5)))
+        sharing.share(session)
 
     def network(rngs):
         return nets.mlp(2, 4, 2)(rngs)
 
+    session.gan = Gan(network, nets.mlp(2, 4, 1), latent_dim=2)
     with pytest.raises(ValueError, match="the generator's network is your own"):
-        sharing.share(Session(Gan(network, nets.mlp(2, 4, 1), latent_dim=2)))
+        sharing.share(session)
 
 
 # ---- what comes in ----
@@ -239,13 +242,13 @@ def mutated(value, random):
 
 
 def test_whatever_is_put_in_is_read_or_refused(session):
-    """3,000 changes of the text, of what is packed in it, and of the data: a run within all limits, or a ValueError."""
+    """1,500 changes of the text, of what is packed in it, and of the data: a run within all limits, or a ValueError."""
     session.take_target("drawn", data.drawn(np.random.default_rng(0).normal(size=(5, 2)).round(3), scale=0.1))
     session.advance(1)
     text, source = sharing.share(session), random.Random(0)
     told, letters = json.loads(sharing._unpack(text)), string.printable + "é\0"
     read = refused = 0
-    for i in range(3000):
+    for i in range(1500):
         if i % 3 == 0:  # letters
             place, n = source.randrange(len(text)), source.randrange(3)
             changed = text[:place] + "".join(source.choices(letters, k=n)) + text[place + source.randrange(3) :]
@@ -265,8 +268,8 @@ def test_whatever_is_put_in_is_read_or_refused(session):
             read += 1
             assert 0 <= shared.steps <= sharing.STEPS
             assert all(max(rules.gan.generator.widths) <= sharing.WIDTH for rules, _ in shared.way)
-    assert read > 50
-    assert refused > 1000
+    assert read > 20
+    assert refused > 500
 
 
 def test_a_restored_run_may_wait_for_the_page_to_train_it(session):
@@ -277,8 +280,8 @@ def test_a_restored_run_may_wait_for_the_page_to_train_it(session):
     assert same(again.game, session.game)
 
 
-def test_several_runs_are_written_one_after_the_other(session, small_gan):
-    other = Session(small_gan, seed=2)
+def test_several_runs_are_written_one_after_the_other(session):
+    other = Session(session.gan, session.target, seed=2)
     other.advance(3)
     brought = run(code.states({"one": session, "two\n1/0": other}))
     assert same(brought["runs"]["one"], session.game)

@@ -83,7 +83,7 @@ def test_any_step_comes_back_bit_for_bit_whatever_was_changed_on_the_way(session
 
 def test_another_batch_size_and_more_steps_of_a_player_are_part_of_the_way(session):
     seen = walk(session, chunks=(3, 30), moves=[])
-    for changed in ({"batch_size": 16}, {"d_steps": 2, "g_steps": 2}):
+    for changed in ({"batch_size": 16, "g_steps": 2}, {"batch_size": 32, "g_steps": 1}):
         session.gan = replace(session.gan, **changed)
         session.advance(11)
         seen[int(session.game.step)] = session.game
