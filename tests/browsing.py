@@ -121,8 +121,9 @@ class Notebook:
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
         page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached", timeout=120_000)
         for _ in range(240):  # the page calls a kernel idle that it is not yet connected to
-            if any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in self.kernels()):
-                break
+            with contextlib.suppress(OSError):  # a server that is just ending another kernel may fail to list them
+                if any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in self.kernels()):
+                    break
             page.wait_for_timeout(250)
         page.wait_for_timeout(1000)
 
