@@ -65,8 +65,7 @@ def test_the_exported_page_plays_without_python(opened):
     assert step(page) == 0
     first = picture(page), picture(page, ".gan-lab-chart")
     page.get_by_role("button", name="Play", exact=False).click()
-    page.wait_for_function("Number(document.querySelector('.gan-lab').dataset.step) >= 90", timeout=20_000)
-    page.wait_for_function("document.querySelector('.gan-lab').dataset.playing === 'false'")
+    page.locator(".gan-lab[data-step='90'][data-playing=false]").wait_for(timeout=20_000)
     assert picture(page) != first[0]
     assert picture(page, ".gan-lab-chart") != first[1]
     scrub(page, 0)
@@ -147,7 +146,7 @@ def test_it_changes_language_and_theme(opened):
     page.get_by_role("combobox", name="Language").select_option("en")
     assert page.locator("#code").inner_text() == "The Python that brings this run back"
     page.locator("#theme").click()
-    page.wait_for_function("document.querySelector('.gan-lab').dataset.theme === 'light'")
+    page.locator(".gan-lab[data-theme=light]").wait_for()
     page.locator("#code").click()
     assert "train.init" in page.locator("pre").inner_text()
 
@@ -164,7 +163,7 @@ def test_an_old_browser_is_told_what_it_needs(browser, widget, tmp_path):
     page = browser.new_context().new_page()
     page.add_init_script("delete globalThis.DecompressionStream")
     page.goto(widget.replay.export(tmp_path / "run.html").as_uri())
-    page.wait_for_function("document.getElementById('lab').textContent.includes('Safari from 16.4')")
+    page.locator("#lab").get_by_text("Safari from 16.4").wait_for()
     page.context.close()
 
 
