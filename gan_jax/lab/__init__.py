@@ -111,8 +111,8 @@ def open(
         session.take(begins)
         session.timeline.forget()
         layers, charts = begins.layers, (begins.chart,)
-    sessions = {"A": session}
-    return begin(Lab(sessions, controls, layers=layers, charts=charts, language=language), replay)
+    live = Lab({"A": session}, controls, layers=layers, charts=charts, language=language, preset=preset)
+    return begin(live, replay)
 
 
 def compare(

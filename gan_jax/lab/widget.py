@@ -65,13 +65,14 @@ class Lab(StillWidget):
         layers: Sequence[str] = SHOWN,
         charts: Sequence[str] = ("losses",),
         language: str | None = None,
+        preset: str | None = None,
     ):
         self.sessions, self.names = list(sessions.values()), list(sessions)
         self.active, self._serial, self._driver = 0, 0, None
         self.layers = tuple(name for name in layers if name == "real" or LAYERS[name])
         self.charts = tuple(name for name in charts if CHARTS[name])
         self.replay: Replay | None = None
-        super().__init__(setup=self._describe(controls, language), scene=self._see())
+        super().__init__(setup=self._describe(controls, language) | {"preset": preset}, scene=self._see())
         self.on_msg(self._answer)
         heed(self)
 

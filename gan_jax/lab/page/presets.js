@@ -7,7 +7,7 @@ function createPresets(view) {
   const watch = element("p", { class: "gan-lab-preset-watch", hidden: true });
   watch.setAttribute("aria-live", "polite");
   const node = element("div", { class: "gan-lab-presets" }, element("div", { class: "gan-lab-inline" }, label, select), watch);
-  let taken = "";
+  let taken = setup.preset ?? "";
 
   view.listen(select, "change", () => {
     taken = select.value;
