@@ -63,7 +63,7 @@ def test_a_track_forgets_what_comes_after_a_step_and_nothing_else():
     ("shift", "spread", "within"), [((1.0, 0.0), 1.0, 0.05), ((0.7, -0.9), 1.2, 0.05), ((0.0, 0.0), 0.6, 0.2)]
 )
 def test_divergences_of_two_gaussians_are_the_closed_forms(shift, spread, within):
-    """Within what `measures` states and three times what a perfect generator gets; both widths grown by the kernel's."""
+    """Within what `measures` states and three times the floor; both widths grown by the kernel's."""
     standing = gaussians(shift, spread=spread)
     width = densities.moment(standing).masses().width
     p, q = (np.eye(2) * (s**2 + width**2) for s in (1.0, spread))
@@ -212,16 +212,17 @@ def test_gradient_norms_are_those_of_the_two_losses(rules):
     """Along its own gradient each loss falls as quickly as the norm says: a finite difference of the loss itself."""
     standing = trained_like(**rules)
     standing.hyper = replace(standing.hyper, label_smoothing=0.1, penalty_weight=2.0)
-    game, (theta, psi) = stability.game_of(standing)
+    norms = stability.gradient_norms(standing)
+    game, (theta, psi) = stability.game_of(standing)  # in double precision another batch would be drawn
     with theory.double_precision():
         for norm, loss, mine in zip(
-            stability.gradient_norms(standing), (lambda t: game.loss_g(t, psi), lambda t: game.loss_d(theta, t)),
-            (theta, psi), strict=True,
-        ):  # fmt: skip
+            norms, (lambda t: game.loss_g(t, psi), lambda t: game.loss_d(theta, t)), (theta, psi), strict=True
+        ):
             flat, back = ravel_pytree(jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), mine))
-            direction = ravel_pytree(jax.grad(loss)(back(flat)))[0]
+            along = jax.jit(jax.value_and_grad(lambda flat, loss=loss, back=back: loss(back(flat))))
+            direction = along(flat)[1]
             direction = direction / jnp.linalg.norm(direction)
-            slope = (loss(back(flat + 1e-5 * direction)) - loss(back(flat - 1e-5 * direction))) / 2e-5
+            slope = (along(flat + 1e-5 * direction)[0] - along(flat - 1e-5 * direction)[0]) / 2e-5
             assert norm == pytest.approx(float(slope), rel=1e-3)
 
 
@@ -236,7 +237,8 @@ def test_the_game_is_that_of_theory_where_nothing_is_added():
         lambda theta, z: nnx.merge(g_def, theta)(z), lambda psi, x: nnx.merge(d_def, psi)(x)[:, 0],
         standing.gan.loss, stability._real(standing.target, n), densities.latents(standing.gan, n),
     )  # fmt: skip
-    for ours, theirs in zip(theory.field(game, pair), theory.field(plain, pair), strict=True):
+    field = jax.jit(theory.field)
+    for ours, theirs in zip(field(game, pair), field(plain, pair), strict=True):
         np.testing.assert_allclose(ravel_pytree(ours)[0], ravel_pytree(theirs)[0], rtol=1e-4, atol=1e-6)
 
 
@@ -245,7 +247,7 @@ def tiny(hyper=None):
     return Standing(gan, data.gaussian((0.5, 0.3), 0.3), hyper)
 
 
-@pytest.mark.parametrize("rates", [(1e-3, 1e-3), (1e-3, 4e-3), (0.0, 0.0)])
+@pytest.mark.parametrize("rates", [(1e-3, 4e-3)])
 def test_eigenvalues_are_those_of_the_scaled_field_s_jacobian(rates):
     standing = tiny(Hyperparams(lr_g=rates[0], lr_d=rates[1]))
     found = stability.spectrum(standing)
@@ -254,7 +256,7 @@ def test_eigenvalues_are_those_of_the_scaled_field_s_jacobian(rates):
     with theory.double_precision():
         flat, back = ravel_pytree(jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), pair))
         of_g = ravel_pytree(pair[0])[0].size
-        scale = np.repeat([rates[0] / h, rates[1] / h] if h else [1.0, 1.0], [of_g, flat.size - of_g])
+        scale = np.repeat([rates[0] / h, rates[1] / h], [of_g, flat.size - of_g])
         field = lambda v: scale * ravel_pytree(theory.field(game, back(v)))[0]  # noqa: E731
         expected = np.linalg.eigvals(np.asarray(jax.jit(jax.jacfwd(field))(flat)))
     values = np.array([complex(*value) for value in found["values"]])
