@@ -167,6 +167,8 @@ def test_it_fits_a_small_screen(shown, seeds):
     boxes = [page.runs.nth(i).bounding_box() for i in range(seeds)]
     assert len({box["y"] for box in boxes}) == seeds**0.5
     assert min(box["width"] for box in boxes) >= 32
+    page.runs.nth(0).click()
+    page.wait("document.querySelector('.gan-wall-closer strong')?.getBoundingClientRect().top < innerHeight")
 
 
 @pytest.mark.browser

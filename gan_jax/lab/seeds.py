@@ -367,22 +367,24 @@ class Rows:
         return np.array([row for _, row in self._all], np.float32).reshape(-1, self.runs)
 
 
-def quartiles(values: Any, lost: Any, more: bool) -> tuple[float | None, float | None, float | None]:
+def quartiles(
+    values: Float[np.ndarray, "*rows runs"], lost: Bool[np.ndarray, "*rows runs"], more: bool
+) -> Float[np.ndarray, "*rows 3"]:
     """Lower quartile, median and upper quartile over the runs; a diverged run counts as the worst of all.
 
     Args:
-        values: shape (runs,).
-        lost: which runs have diverged, shape (runs,).
-        more: whether more is better; then the worst is 0.
+        values: shape (..., runs).
+        lost: which runs have diverged, shape (..., runs).
+        more: whether more is better; then the worst is 0, else there is no bound to it.
 
     Returns:
-        Three numbers; None where so many have diverged that there is no value.
+        Shape (..., 3); infinity where so many have diverged that there is no value.
 
-    >>> quartiles(np.array([8.0, 8.0, 7.0, 3.0]), np.array([False, True, False, False]), True)
-    (2.25, 5.0, 7.25)
-    >>> quartiles(np.array([0.1, 0.1, 0.2, 0.3]), np.array([False, True, True, False]), False)
-    (0.25, None, None)
+    >>> quartiles(np.array([8.0, 8.0, 7.0, 3.0]), np.array([False, True, False, False]), True).tolist()
+    [2.25, 5.0, 7.25]
+    >>> quartiles(np.array([0.1, 0.1, 0.2, 0.3]), np.array([False, True, True, False]), False).tolist()
+    [0.25, inf, inf]
     """
     counted = np.where(lost, 0.0 if more else BEYOND, values)
-    low, middle, high = (float(np.quantile(counted, at)) for at in (0.25, 0.5, 0.75))
-    return tuple(None if found > 1e20 else found for found in (low, middle, high))  # type: ignore[return-value]
+    found = np.moveaxis(np.quantile(counted, (0.25, 0.5, 0.75), axis=-1), 0, -1)
+    return np.where(found > 1e20, np.inf, found)

@@ -316,10 +316,9 @@ class WallSession:
 
         A run counts as the worst of all from the step on at which it diverged; infinity stands for no value.
         """
-        track, more = self.tracks[name], self.measures[name].more
-        lost = [(self._runs.diverged >= 0) & (self._runs.diverged <= step) for step in track.steps]
-        rows = [quartiles(row, gone, more) for row, gone in zip(track.values, lost, strict=True)]
-        return np.array([[math.inf if x is None else x for x in row] for row in rows]).reshape(-1, 3)
+        track, at = self.tracks[name], self._runs.diverged
+        gone = (at >= 0) & (at <= np.array(track.steps)[:, None])
+        return quartiles(track.values.astype(np.float64), gone, self.measures[name].more)
 
     def summary(self) -> str:
         """What all seeds show, in a sentence or two.

@@ -497,7 +497,8 @@ function createWallView(driver, model, el) {
     grid.choose(i);
     driver.ask({ type: "look", seed: i === null ? null : painted.wall.seeds[i] });
     repaint();
-    if (i === null && inside) grid.refocus();
+    if (i !== null) closer.node.scrollIntoView({ block: "nearest" }); // on a small screen it is below the wall
+    else if (inside) grid.refocus();
   }
   function rest() {
     driver.pause();
