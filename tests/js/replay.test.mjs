@@ -3,7 +3,7 @@ import test from "node:test";
 import { deflateSync } from "node:zlib";
 import { load, pretend } from "./load.mjs";
 
-const NAMES = ["createReplayDriver", "openRecording", "readRecording", "replayPlace"];
+const NAMES = ["closedUp", "createReplayDriver", "openRecording", "readRecording", "replayPlace"];
 const FILES = ["driver.js", "replay.js"];
 
 // A recording as replay.py lays it out: pictures of one number each, which is the step, and one array that never changes.
@@ -158,4 +158,13 @@ test("when the view closes nothing runs on", async (t) => {
   driver.remove(view);
   assert.equal(page.pending, 0);
   assert.equal(driver.state.playing, false);
+});
+
+test("a saved picture has no empty bands, and what stood beside each other still does", async () => {
+  const { closedUp } = await load(FILES, NAMES);
+  const box = (top, bottom) => ({ top, bottom });
+  const { places, bottom } = closedUp([box(900, 1000), box(100, 200), box(110, 150), box(205, 300)], 10, 40);
+  assert.deepEqual(places, [250, 40, 50, 145]);
+  assert.equal(bottom, 350);
+  assert.deepEqual(closedUp([], 10, 40), { places: [], bottom: 40 });
 });

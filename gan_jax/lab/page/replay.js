@@ -357,26 +357,53 @@ function download(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-// What is seen as one picture: every canvas at its place on the page's own ground, with a line of words above.
-function pictureOf(root, words) {
+// Where boxes come to lie when the empty bands between them, from side to side, shrink to `gap`; the first is at `top`.
+function closedUp(boxes, gap, top) {
+  const order = boxes.map((_, i) => i).sort((i, j) => boxes[i].top - boxes[j].top);
+  const places = [];
+  let [shift, bottom] = [0, null];
+  for (const i of order) {
+    if (bottom === null) shift = top - boxes[i].top;
+    else if (boxes[i].top + shift > bottom + gap) shift = bottom + gap - boxes[i].top;
+    places[i] = boxes[i].top + shift;
+    bottom = Math.max(bottom ?? -Infinity, boxes[i].bottom + shift);
+  }
+  return { places, bottom: bottom ?? top };
+}
+
+// What is seen as one picture: every canvas on the page's own ground, with a line of words above.
+function pictureOf(root, words, palette) {
   const canvases = [...root.querySelectorAll("canvas")].filter((canvas) => canvas.width && canvas.getClientRects().length);
   const boxes = canvases.map((canvas) => canvas.getBoundingClientRect());
-  const [margin, line, ratio] = [12, 26, Math.max(window.devicePixelRatio || 1, 2)];
+  const [margin, ratio] = [14, Math.max(window.devicePixelRatio || 1, 2)];
   const left = Math.min(...boxes.map((box) => box.left)) - margin;
-  const top = Math.min(...boxes.map((box) => box.top)) - margin - line;
   const width = Math.max(...boxes.map((box) => box.right)) + margin - left;
-  const height = Math.max(...boxes.map((box) => box.bottom)) + margin - top;
-  const picture = element("canvas", { width: Math.round(width * ratio), height: Math.round(height * ratio) });
+  const { places, bottom } = closedUp(boxes, margin, margin + 26);
+  const picture = element("canvas", { width: Math.round(width * ratio), height: Math.round((bottom + margin) * ratio) });
   const context = picture.getContext("2d");
-  const { backgroundColor, color, fontFamily } = getComputedStyle(root);
+  const { backgroundColor, fontFamily } = getComputedStyle(root);
   context.scale(ratio, ratio);
   context.fillStyle = backgroundColor;
-  context.fillRect(0, 0, width, height);
-  context.fillStyle = color;
+  context.fillRect(0, 0, width, bottom + margin);
   context.font = `600 14px ${fontFamily}`;
   context.textBaseline = "middle";
-  context.fillText(words, margin, (margin + line) / 2 + 2, width - 2 * margin);
-  canvases.forEach((canvas, i) => context.drawImage(canvas, boxes[i].left - left, boxes[i].top - top, boxes[i].width, boxes[i].height));
+  let x = margin;
+  for (const [text, colour] of words) {
+    context.fillStyle = colour;
+    context.fillText(text, x, 21);
+    x += context.measureText(text).width + 14;
+  }
+  canvases.forEach((canvas, i) => {
+    const at = boxes[i].left - left;
+    context.drawImage(canvas, at, places[i], boxes[i].width, boxes[i].height);
+    const name = canvas.closest(".gan-lab-tile")?.querySelector(".gan-lab-run")?.textContent;
+    if (!name) return;
+    context.lineWidth = 3;
+    context.strokeStyle = palette.halo;
+    context.strokeText(name, at + 6, places[i] + 12);
+    context.fillStyle = palette.ink;
+    context.fillText(name, at + 6, places[i] + 12);
+  });
   return picture;
 }
 
@@ -387,8 +414,10 @@ function createSaving(view) {
   const replay = element("button", { type: "button", class: "gan-lab-button" });
   const step = () => driver.state.frame?.step ?? 0;
   view.listen(picture, "click", () => {
-    const words = view.say("save.words", { step: step().toLocaleString("en") });
-    pictureOf(view.root, words).toBlob((blob) => blob && download(blob, `gan-step-${step()}.png`), "image/png");
+    const palette = view.palette();
+    const title = view.say("save.words", { step: step().toLocaleString("en") });
+    const words = [[title, palette.ink], [view.say("real"), palette.real], [view.say("fake"), palette.fake]]; // prettier-ignore
+    pictureOf(view.root, words, palette).toBlob((blob) => blob && download(blob, `gan-step-${step()}.png`), "image/png");
   });
   view.listen(replay, "click", () => {
     driver.pause();
