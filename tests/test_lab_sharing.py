@@ -118,6 +118,14 @@ def test_what_is_the_users_own_cannot_be_shared_and_the_message_says_what_can(sm
         sharing.share(session)
 
 
+def test_a_run_beyond_the_limits_is_not_shared(small_gan):
+    session = Session(small_gan)
+    session.timeline.line.extend(session.rules, sharing.STEPS + 1)
+    session.timeline.at = sharing.STEPS + 1
+    with pytest.raises(ValueError, match=r"cannot be shared as a string: steps must be .*lab\.state"):
+        sharing.share(session)
+
+
 # ---- what comes in ----
 
 

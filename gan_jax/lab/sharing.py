@@ -32,6 +32,8 @@ PREFIX = "gan1."
 TEXT, JSON = 60_000, 400_000
 """Characters of a string, and of what it unpacks to, at most."""
 
+REFUSAL = "this is no shared run: "
+
 STEPS, STRETCHES, PROGRAMS = 1_000_000, 5_000, 40
 """Steps of a run, stretches between changes of anything, and different `Gan`s in it, at most."""
 
@@ -115,7 +117,11 @@ def share(session: Session) -> str:
             pieces.append([n, described] if described else [n])
         before = rules
     text = _pack(json.dumps([line.seed, *pieces], separators=(",", ":"), allow_nan=False))
-    read(text)
+    try:
+        read(text)
+    except ValueError as error:
+        reason = str(error).removeprefix(REFUSAL)
+        raise ValueError(f"this run cannot be shared as a string: {reason}; {_INSTEAD}") from None
     return text
 
 
@@ -185,11 +191,11 @@ def read(text: str) -> Shared:
     try:
         return _read(json.loads(_unpack(text), parse_constant=_no_constant, object_pairs_hook=_once))
     except RecursionError:
-        raise ValueError("this is no shared run: it is nested too deeply") from None
+        raise ValueError(f"{REFUSAL}it is nested too deeply") from None
     except ValueError as error:
-        raise ValueError(f"this is no shared run: {error}") from None
+        raise ValueError(f"{REFUSAL}{error}") from None
     except (TypeError, KeyError) as error:  # what the core says of rules that do not fit each other
-        raise ValueError(f"this is no shared run: {error}") from None
+        raise ValueError(f"{REFUSAL}{error}") from None
 
 
 def _unpack(text: Any) -> str:
