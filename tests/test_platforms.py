@@ -1,8 +1,10 @@
 """The default lab in each front end that runs here: JupyterLab, Notebook 7 and Voilà, in chromium."""
 
+import re
+
 import browsing
 import pytest
-from browsing import ARTEFACTS, Notebook, OneLab, jupyter_lab, write_notebook
+from browsing import ARTEFACTS, ROOT, Notebook, OneLab, jupyter_lab, write_notebook
 
 browser = browsing.browser
 
@@ -77,3 +79,10 @@ def test_the_lab_opens_trains_and_a_slider_acts(open_lab, name):
     start = live.step
     page.wait_for_timeout(500)
     assert live.step == start
+
+
+def test_the_page_on_platforms_names_the_versions_that_are_tested():
+    page = (ROOT / "docs/platforms.md").read_text(encoding="utf-8")
+    pins = dict(re.findall(r"^(\w+)==(\S+)", (ROOT / "requirements.txt").read_text(), flags=re.MULTILINE))
+    for name, package in (("JupyterLab", "jupyterlab"), ("Notebook", "notebook"), ("Voilà", "voila")):
+        assert f"{name} {pins[package]}" in page
