@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from address import ROOT
 
-from gan_jax import data, losses, nets, train
+from gan_jax import data, lab, losses, nets, train
 from gan_jax.errors import Diverged
 from gan_jax.lab import Session, stages
 from gan_jax.lab.words import words
@@ -318,3 +318,20 @@ def test_a_loss_that_is_not_finite_is_told_and_a_step_of_it_is_refused():
     with pytest.raises(Diverged):
         stages.go(session, 12)
     assert same(weights(session.game), weights(before))
+
+
+def test_in_the_widget_a_bad_stage_is_told_and_runs_side_by_side_keep_step():
+    opened = lab.compare({"slow D": (SMALL, Hyperparams(lr_d=1e-4)), "fast D": SMALL})
+    told = []
+    opened.send = lambda content, buffers=None: told.append(content)
+    ask = lambda stage: opened._handle_custom_msg({"type": "slow", "stage": stage, "request": 7}, [])  # noqa: E731
+    ask(0)
+    assert [run["slow"] and run["slow"]["name"] for run in told[-1]["runs"]] == ["d_latent", None]
+    ask(99)
+    (error,) = [message for message in told if message["type"] == "error"]
+    assert (error["text"], error["request"]) == ("stage must be at most 12, the stages of this step, got 99", 7)
+    ask(12)
+    assert [int(session.game.step) for session in opened.sessions] == [1, 1]
+    assert told[-1]["runs"][0]["slow"]["phrases"][0]["key"] == "slow.taken"
+    ask(None)
+    assert [run["slow"] for run in told[-1]["runs"]] == [None, None]

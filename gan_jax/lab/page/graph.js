@@ -335,7 +335,7 @@ function createGraph(view) {
     const walking = slow !== null;
     const held = Object.values(buttons).find((button) => button === document.activeElement);
     for (const [name, button] of Object.entries(buttons)) {
-      button.hidden = (name === "enter") === walking;
+      button.hidden = (name === "enter") === walking || driver.live === false; // a recording has no kernel to ask
       button.removeAttribute("aria-busy");
     }
     buttons.back.setAttribute("aria-disabled", String(walking && slow.stage === 0));
