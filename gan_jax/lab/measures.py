@@ -58,10 +58,10 @@ class Track:
     """A measure's series of (step, value), thinned: when it is full, every second point is dropped.
 
     >>> track = Track(size=4)
-    >>> for step in range(7):
+    >>> for step in range(6):
     ...     track.add(step, 10.0 * step)
     >>> track.points.tolist()  # every second one, and the newest
-    [[0.0, 0.0], [2.0, 20.0], [4.0, 40.0], [6.0, 60.0]]
+    [[0.0, 0.0], [2.0, 20.0], [4.0, 40.0], [5.0, 50.0]]
     """
 
     def __init__(self, size: int = 512):
@@ -416,7 +416,7 @@ def _answers_to_samples(session: Any) -> tuple[np.ndarray, np.ndarray]:
     d, rules = session.game.discriminator, _rules(session)
     logits = [np.asarray(_sample_logits(d, session.real, samples, **rules)[1]) for samples in seen]
     scaled = 1 - session.hyper.label_smoothing  # smoothing draws D's answers to this share of the probability
-    return tuple(np.clip(answers(session, each, *logits) / scaled, 0, 1) for each in logits)  # type: ignore[return-value]
+    return tuple(np.clip(answers(session, each, *logits) / scaled, 0, 1) for each in logits)
 
 
 def _spectrum_message(lab: Any, message: dict) -> None:

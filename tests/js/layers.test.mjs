@@ -5,7 +5,7 @@ import { load } from "./load.mjs";
 const FILES = ["driver.js", "paint.js", "chart.js", "controls.js", "layers.js", "eigen.js"];
 const page = await load(FILES, [
   "LAYER_PAINTERS", "PALETTES", "layersArea", "layersOpacity", "layersRound", "layersBar", "layersNumber", "layersLanes",
-  "layersCloth", "eigenBend", "eigenReach", "eigenFactor", "eigenVerdict", "eigenCircle",
+  "layersCloth", "layersMissing", "eigenBend", "eigenReach", "eigenFactor", "eigenVerdict", "eigenCircle",
 ]); // prettier-ignore
 const near = (one, other, within = 1e-9) => assert.ok(Math.abs(one - other) <= within, `${one} is not ${other}`);
 
@@ -95,6 +95,11 @@ test("a layer whose arrays are not there yet paints nothing", () => {
     page.LAYER_PAINTERS[name](context, { arrays: {} }, scene, page.PALETTES.light, place);
     assert.equal(context.calls.length, 0);
   }
+});
+
+test("a replay offers the layers that were recorded, and says why not the others", () => {
+  const off = page.layersMissing({ arrays: { surface: [1], fake: [1], push: [1] } });
+  assert.deepEqual(Object.keys(off).sort(), ["average", "difference", "manifold", "optimal"]);
 });
 
 test("numbers are short, with a true minus sign, and none where there is none", () => {

@@ -2,6 +2,7 @@
 // and a probe: one point of the plane, with what both densities, D and every loss say of it.
 
 const LAYERS_NONE = "none"; // no ground under the rest
+const LAYERS_ARRAYS = { heat: "surface", optimal: "optimal", difference: "difference", manifold: "manifold", fake: "fake", average: "average", gradients: "push" }; // prettier-ignore
 const LAYERS_ZOOMS = [0.25, 1, 4, 16, 64, 256]; // how much longer than usual the arrows are drawn
 const LAYERS_EVERY = 400; // milliseconds between two answers of the probe while the game goes on
 
@@ -54,6 +55,12 @@ function layersLanes(pushes) {
   const along = (push) => Math.sign(push.weight) * push.length;
   const order = [...pushes].sort((one, other) => along(other) - along(one));
   return order.map((push, i) => ({ ...push, along: along(push), lane: i - (order.length - 1) / 2 }));
+}
+
+// Why a layer cannot be shown in a replay: it was not recorded.
+function layersMissing({ arrays }) {
+  const missing = Object.entries(LAYERS_ARRAYS).filter(([, array]) => !arrays[array]);
+  return Object.fromEntries(missing.map(([name]) => [name, { key: "layers.unrecorded", values: {} }]));
 }
 
 // ---- painters ----
@@ -455,7 +462,7 @@ function createLayers(view) {
     relabel,
     paint(painted, scene, colours) {
       [frame, palette] = [painted, colours];
-      const now = painted.layers?.off ?? {};
+      const now = driver.live ? (painted.layers?.off ?? {}) : layersMissing(painted);
       if (JSON.stringify(now) !== JSON.stringify(off)) {
         off = now;
         showReasons();
