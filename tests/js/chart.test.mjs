@@ -64,12 +64,14 @@ test("a frame's losses become two lines at the middles of their bins", () => {
 
 test("measures are lines of one run, or of several in the runs' colours, without those that say nothing", () => {
   const palette = { generator: "g", real: "r", discriminator: "d", runs: ["1", "2", "3", "4"] };
-  const view = { say: (key) => key };
+  const view = { say: (key) => key, language: () => "en", setup: { measures: { w2: "W₂", kl: "KL" } } };
   const points = Float32Array.of(0, 0.5);
   const run = (name, reason) => ({ name, arrays: { track_w2: points, track_kl: points }, measures: { w2: { floor: 0 }, kl: { reason } } });
   const one = { ...run("a", "no density"), all: [null] };
   const lines = measureSeries(one, ["w2", "kl", "unknown"], view, palette);
-  assert.deepEqual(lines.map(({ name, colour, reference }) => [name, colour, reference]), [["measures.w2", "g", [0, "perfect"]]]); // prettier-ignore
+  assert.deepEqual(lines.map(({ name, colour, reference }) => [name, colour, reference]), [["W₂", "g", [0, "perfect"]]]); // prettier-ignore
+  const chinese = measureSeries(one, ["w2"], { ...view, language: () => "zh" }, palette);
+  assert.equal(chinese[0].name, "measures.w2");
   const two = { ...run("a"), all: [run("a"), run("b")] };
   assert.deepEqual(measureSeries(two, ["w2"], view, palette).map(({ name, colour }) => [name, colour]), [["a", "1"], ["b", "2"]]); // prettier-ignore
 });

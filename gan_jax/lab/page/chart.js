@@ -1,7 +1,7 @@
 // Numbers over the steps come in; lines with their names at the right ends, and what is best as dotted lines, go out.
 
 // series: [{ name, colour, points: Float32Array [step, value, ...], rough?, reference?: [value, text] }]
-function paintChart(canvas, { title, note, series, log = false, from, to, palette }) {
+function paintChart(canvas, { title, note, series, log = false, from, to, at = null, palette }) {
   const { context, width, height } = fit(canvas);
   if (!width || !height) return;
   const font = getComputedStyle(canvas).fontFamily;
@@ -32,6 +32,10 @@ function paintChart(canvas, { title, note, series, log = false, from, to, palett
   context.textAlign = "right";
   context.fillText(to.toLocaleString("en"), box.right, height - 7);
 
+  if (at !== null && at < to) {
+    context.strokeStyle = palette.quiet; // where the picture stands, on the way to the end
+    line(context, x(at), box.top, x(at), box.bottom);
+  }
   context.save();
   context.beginPath();
   context.rect(box.left, box.top - 4, box.right - box.left, box.bottom - box.top + 8);
