@@ -404,6 +404,15 @@ def kinds(messages):
     return [message["type"] for message in messages]
 
 
+def test_a_step_may_overtake_the_press_of_play(page):
+    # JupyterLab hands the first messages to the main thread, later ones to a subshell, which need not wait for a cell
+    assert kinds(page.tell({"type": "step", "driver": "a", "steps": 3, "request": 1}))[-1] == "frame"
+    page.tell({"type": "play", "driver": "a"})
+    assert kinds(page.tell({"type": "step", "driver": "b", "steps": 3, "request": 2})) == ["stopped"]
+    page.widget.interrupt()
+    assert kinds(page.tell({"type": "step", "driver": "a", "steps": 3, "request": 3})) == ["stopped"]
+
+
 def test_the_page_asks_and_is_answered_with_one_frame(page):
     assert kinds(page.tell({"type": "hello", "request": 1})) == ["frame"]
     assert kinds(page.tell({"type": "warm", "request": 2})) == ["compiling", "frame"]

@@ -426,7 +426,8 @@ class Wall(StillWidget):
     scene = traitlets.Dict().tag(sync=True)
 
     def __init__(self, session: WallSession, controls: Sequence[str] | None = None, language: str | None = None):
-        self.session, self._serial, self._driver = session, 0, None
+        self.session, self._serial = session, 0
+        self._driver: str | None = None  # none yet; empty where training was stopped
         super().__init__(setup=self._describe(controls, language), scene=self._see())
         self.on_msg(self._answer)
         heed(self)
@@ -501,11 +502,11 @@ class Wall(StillWidget):
                     raise ValueError(f"the page sent a message of an unknown kind: {str(message)[:80]}")
                 self._ANSWERS[message["type"]](self, message)
             except Diverged as fault:
-                self._driver = None
+                self._driver = ""
                 self._tell("diverged", str(fault), request)
                 self._show()
             except KeyboardInterrupt:
-                self._driver = None
+                self._driver = ""
                 self._tell("stopped", "Interrupted. Press Play to go on.", request)
             except Exception as error:
                 text = str(error) if isinstance(error, (ValueError, TypeError, KeyError)) else repr(error)
@@ -528,6 +529,8 @@ class Wall(StillWidget):
         self._tell("driver", "", None)
 
     def _step(self, message: dict) -> None:
+        if self._driver is None:  # a busy kernel may serve the first step before the press of play that it follows
+            self._driver = message.get("driver")
         if message.get("driver") != self._driver:
             elsewhere = "Training goes on in another view of this wall."
             why = elsewhere if self._driver else "Interrupted. Press Play to go on."
@@ -584,7 +587,7 @@ class Wall(StillWidget):
 
     def interrupt(self) -> None:
         """Pause, as the notebook's stop button asks; the page hears of it when it next asks for a step."""
-        self._driver = None
+        self._driver = ""
 
     def _tell(self, kind: str, text: str, request: Any) -> None:
         self.send({"type": kind, "text": text, "request": request, "driver": self._driver})

@@ -68,7 +68,8 @@ class Lab(StillWidget):
         preset: str | None = None,
     ):
         self.sessions, self.names = list(sessions.values()), list(sessions)
-        self.active, self._serial, self._driver = 0, 0, None
+        self.active, self._serial = 0, 0
+        self._driver: str | None = None  # none yet; empty where training was stopped
         self.layers = tuple(name for name in layers if name == "real" or LAYERS[name])
         self.charts = tuple(name for name in charts if CHARTS[name])
         self.replay: Replay | None = None
@@ -235,11 +236,11 @@ class Lab(StillWidget):
                     raise ValueError(f"the page sent a message of an unknown kind: {str(message)[:80]}")
                 ANSWERS[message["type"]](self, {**message, "buffers": buffers or []})
             except Diverged as fault:
-                self._driver = None
+                self._driver = ""
                 self.tell("diverged", str(fault), request)
                 self.show()
             except KeyboardInterrupt:
-                self._driver = None
+                self._driver = ""
                 self.tell("stopped", "Interrupted. Press Play to go on.", request)
             except Exception as error:
                 text = str(error) if isinstance(error, (ValueError, TypeError, KeyError)) else repr(error)
@@ -248,7 +249,7 @@ class Lab(StillWidget):
 
     def interrupt(self) -> None:
         """Pause, as the notebook's stop button asks; the page hears of it when it next asks for a step."""
-        self._driver = None
+        self._driver = ""
 
     def tell(self, kind: str, what: str | Mapping[str, Any] = "", request: Any = None) -> None:
         """Send the page a message without a picture.
@@ -324,6 +325,8 @@ def _play(lab: Lab, message: dict) -> None:
 
 
 def _step(lab: Lab, message: dict) -> None:
+    if lab._driver is None:  # a busy kernel may serve the first step before the press of play that it follows
+        lab._driver = message.get("driver")
     if message.get("driver") != lab._driver:
         elsewhere = "Training goes on in another view of this lab."
         why = elsewhere if lab._driver else "Interrupted. Press Play to go on."
