@@ -234,7 +234,7 @@ def test_scores_are_the_metrics_of_each_run(small_gan, target):
     wall.advance(5)
     scores = wall.score()
     for name, measure in measures_of(target).items():
-        for i in range(4):
+        for i in (0, 3):
             samples = one_of(wall.states, i).generator(wall._noise[: measure.n])
             assert scores[name][i] == pytest.approx(float(measure.metric(samples, target)), rel=1e-3, abs=1e-3)
 
