@@ -25,7 +25,7 @@ test: $(READY)  ## check format and types, run every test
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest -ra -n auto -m "not notebook and not browser"
-	$(BIN)/python -m pytest -ra -m "notebook or browser"
+	$(BIN)/python -m pytest -ra -n 2 --dist loadfile -m "notebook or browser"  # a browser waits while a lesson computes
 
 bench: $(READY)  ## measure speed against PyTorch, which it installs when missing
 	@$(BIN)/python -c "import torch" 2>/dev/null || $(PIP) install -c constraints/locked.txt -e ".[bench]"
