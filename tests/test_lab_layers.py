@@ -11,7 +11,7 @@ from flax import nnx
 from scipy.stats import norm
 from standing import Standing, gaussians, linear, trained_like
 
-from gan_jax import data, losses, nets, theory, train
+from gan_jax import data, lab, losses, nets, theory, train
 from gan_jax.data.distributions import _draw
 from gan_jax.lab import densities, layers
 from gan_jax.lab.layers import LAYERS, probe
@@ -382,3 +382,17 @@ def test_the_probe_of_any_target(target):
 def test_a_probe_of_no_place_is_refused(x, y, kind, as_users_see_it):
     with pytest.raises(kind, match="must be"):
         probe(trained_like(), x, y)
+
+
+def test_the_page_asks_and_is_told(as_users_see_it):
+    """What the page sends is checked; an answer carries the number of its request."""
+    widget, told = lab.open(trained_like().gan), []
+    widget.send = lambda content, buffers=None: told.append(content)
+    for message in ({"type": "probe", "x": 0.5, "y": -0.5}, {"type": "reliability"}, {"type": "probe", "x": "1; 2"}):
+        widget._handle_custom_msg({**message, "request": len(told)}, [])
+    found, bins, error = told[:3]
+    assert (found["type"], found["request"]) == ("probe", 0)
+    assert found["pushes"] == probe(widget.session, 0.5, -0.5)["pushes"]
+    assert (bins["type"], bins["request"], sum(bins["count"])) == ("reliability", 1, 8192)
+    assert (error["type"], error["request"]) == ("error", 2)
+    assert "x must be a number" in error["text"]

@@ -420,7 +420,7 @@ function createLayers(view) {
     layersStroke(context, palette.ink, palette.halo, 2);
     const steep = Math.hypot(...found.slope);
     if (!(steep > 0)) return;
-    const size = width < 300 ? 9 : 12;
+    const size = width < 360 ? 9 : 12;
     const [ux, uy] = [found.slope[0] / steep, -found.slope[1] / steep];
     for (const { lane, name, label, length, along } of layersLanes(found.pushes)) {
       const [startX, startY] = [x - (size + 2) * lane * uy, y + (size + 2) * lane * ux];
