@@ -8,6 +8,8 @@ import subprocess
 import pytest
 from address import ROOT
 
+pytestmark = pytest.mark.once
+
 NODE = shutil.which("node") or shutil.which("nodejs")
 FILES = sorted((ROOT / "tests/js").glob("*.test.mjs"))
 

@@ -17,6 +17,8 @@ from gan_jax.lab import densities, layers
 from gan_jax.lab.layers import LAYERS, probe
 from gan_jax.train import Gan, Hyperparams
 
+pytestmark = pytest.mark.once
+
 JUDGES = [{}, {"packing": 2}, {"group": 4}]
 
 

@@ -18,6 +18,8 @@ from gan_jax.lab.densities import Masses
 from gan_jax.lab.measures import CHARTS, MEASURES, Track, Tracks
 from gan_jax.train import Gan, Hyperparams
 
+pytestmark = pytest.mark.once
+
 TARGETS = {**data.TARGETS, "drawn": lambda: data.drawn([(-0.5, 0.1), (0.4, 0.3), (0.0, -0.6)], scale=0.04)}
 DIVERGENCES = {"kl": measures.kl, "kl_reverse": measures.kl_reverse, "js": measures.js}
 

@@ -10,6 +10,8 @@ from gan_jax.lab.presets import MEASURES, PRESETS, Claim, measure, table
 from gan_jax.lab.timeline import same_target
 from gan_jax.lab.words import LANGUAGES, words
 
+pytestmark = pytest.mark.once
+
 each_preset = pytest.mark.parametrize("preset", PRESETS.values(), ids=list(PRESETS))
 
 

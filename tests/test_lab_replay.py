@@ -22,6 +22,8 @@ from gan_jax.lab.film import Film
 from gan_jax.losses import Loss
 from gan_jax.train import Gan, Hyperparams
 
+pytestmark = pytest.mark.once
+
 HOSTILE = "</script><script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">"
 
 

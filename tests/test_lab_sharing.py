@@ -18,6 +18,8 @@ from gan_jax.lab.timeline import same_target
 from gan_jax.losses import Loss
 from gan_jax.train import Gan, Hyperparams
 
+pytestmark = pytest.mark.once
+
 MOVES = [
     ("lr_g", 0.004),
     ("loss", "hinge"),

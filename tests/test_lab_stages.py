@@ -18,6 +18,8 @@ from gan_jax.lab.words import words
 from gan_jax.losses import Loss, Penalty
 from gan_jax.train import Gan, Hyperparams
 
+pytestmark = pytest.mark.once
+
 WORDS = json.loads((ROOT / "gan_jax/lab/words/stages.json").read_text(encoding="utf-8"))
 SMALL = Gan(nets.mlp(2, 8, 2), nets.mlp(2, 8, 1), batch_size=8)
 

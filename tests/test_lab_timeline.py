@@ -14,6 +14,8 @@ from gan_jax.lab import Session
 from gan_jax.lab.timeline import ACTIONS, KEPT, KEYS_TOLD, MARKS_TOLD, Line, Timeline
 from gan_jax.train import Gan, Hyperparams
 
+pytestmark = pytest.mark.once
+
 
 def same(one, other):
     """Whether two states are equal to the last bit, and made by the same rules."""

@@ -10,6 +10,8 @@ from gan_jax import lab
 from gan_jax.lab.presets import PRESETS
 from gan_jax.lab.words import LANGUAGES, words
 
+pytestmark = pytest.mark.once
+
 FOLDER = Path(lab.__file__).parent
 FILES = sorted((FOLDER / "words").glob("*.json"))
 PLACE = re.compile(r"\{(\w+)\}")

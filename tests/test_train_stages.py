@@ -14,6 +14,8 @@ from flax import nnx
 from gan_jax import data, losses, nets, train
 from gan_jax.train import Gan, Hyperparams
 
+pytestmark = pytest.mark.once
+
 KEY, RING = jax.random.key(0), data.ring(8)
 SMALL = Gan(nets.mlp(2, 8, 2), nets.mlp(2, 8, 1), batch_size=8)
 NOISY = Hyperparams(lr_g=1e-2, lr_d=2e-2, instance_noise=0.2, noise_steps=100, ema_decay=0.5, weight_clip=0.4)
