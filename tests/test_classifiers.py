@@ -83,6 +83,7 @@ def test_it_is_sure_of_real_digits_and_of_nothing_else(name):
     assert sure((here + other) / 2) < 0.5  # half one digit and half another
 
 
+@pytest.mark.once
 def test_a_short_training_reads_digits_and_repeats():
     training, held_out = classifiers.split(data.digits())
     fitted = classifiers.fit(training, steps=300)

@@ -240,6 +240,7 @@ def check(live, **values):
     assert math.isfinite(scene.number("distance"))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("game", KINDS)
 def test_every_game_is_played_by_every_method(game):
     live = explorer.portrait(game)
@@ -250,6 +251,7 @@ def test_every_game_is_played_by_every_method(game):
             check(live, update=update, rate=rate, average=average)
 
 
+@pytest.mark.once
 def test_every_loss_of_the_dirac_gan_is_played_with_a_penalty_and_noise():
     live = explorer.portrait("dirac", updates=["simultaneous"])
     penalties = itertools.cycle(["none", "r1", "wgan_gp"])
