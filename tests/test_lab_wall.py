@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+import time
 from dataclasses import replace
 
 import jax
@@ -16,6 +17,8 @@ from gan_jax.errors import Diverged, UnknownName
 from gan_jax.lab.seeds import Rows, Runs, measures_of, quartiles, share
 from gan_jax.lab.wall import BUDGET, WallSession
 from gan_jax.train import Hyperparams
+
+pytestmark = pytest.mark.once
 
 
 @pytest.fixture
@@ -143,6 +146,21 @@ def test_left_to_itself_a_chunk_takes_about_its_budget(wall):
         wall._pace[wall._program] = pace
         taken.append(wall.advance())
     assert taken == [1024, 20, 1]
+
+
+def test_scores_come_again_soon_however_long_the_first_was_compiled(wall, monkeypatch):
+    scores = wall._runs.scores
+    monkeypatch.setattr(wall._runs, "scores", lambda *a: time.sleep(0.3) or scores(*a))
+    wall.score()
+    monkeypatch.setattr(wall._runs, "scores", scores)
+    wall._trained = 0.6
+    wall.advance(1)
+    assert wall.tracks["modes"].steps == [0, 1]
+    wall.advance(1)
+    assert wall.tracks["modes"].steps == [0, 1]
+    wall._scoring, wall._trained = 0.3, 0.6  # slow in itself: then more seldom
+    wall.advance(1)
+    assert wall.tracks["modes"].steps == [0, 1]
 
 
 # ---- runs that diverge ----

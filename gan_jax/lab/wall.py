@@ -109,6 +109,7 @@ class WallSession:
         self.count = int(seeds)
         self.desk = Session(gan, target, hyper, seed)
         self._floors: dict[Any, dict[str, float]] = {}
+        self._rated: set[Any] = set()  # programs by which the runs have been scored
         self._pace: dict[Any, float] = {}  # seconds a step of all runs, of each program compiled so far
         self.closer: int | None = None
         self.reset(seed)
@@ -274,7 +275,10 @@ class WallSession:
             if self._scored is None or self._scored[0] != self._moment:
                 began = time.perf_counter()
                 scores = self._runs.scores(self.measures, self._noise, self.desk.target, self.averaged)
-                self._scoring, self._trained = time.perf_counter() - began, 0.0
+                seconds, program = time.perf_counter() - began, (self._program, self.averaged)
+                self._scoring = seconds if program in self._rated else 0.0  # the first time it was compiled, too
+                self._rated.add(program)
+                self._trained = 0.0
                 self._scored = self._moment, scores
                 for name, values in scores.items():
                     self.tracks[name].add(self.step, values)
