@@ -132,8 +132,8 @@ function layersThread(context, points, mass, place, colour, windowSide) {
   for (let i = 0; i + 3 < points.length; i += 2) {
     const length = Math.hypot(points[i + 2] - points[i], points[i + 3] - points[i + 1]);
     const relative = (mass / Math.max(length, 1e-6)) * windowSide;
-    context.globalAlpha = Math.min(0.15 + 0.4 * Math.log10(1 + relative), 0.95);
-    context.lineWidth = 1.5 + Math.min(2 * Math.log10(1 + relative), 4);
+    context.globalAlpha = Math.min(0.35 + 0.5 * Math.log10(1 + relative), 0.95);
+    context.lineWidth = 2 + Math.min(2 * Math.log10(1 + relative), 4);
     context.beginPath();
     context.moveTo(place.x(points[i]), place.y(points[i + 1]));
     context.lineTo(place.x(points[i + 2]), place.y(points[i + 3]));
