@@ -290,6 +290,12 @@ function createLayers(view) {
     probing,
   );
 
+  // A preset chooses layers as well as a hand does.
+  function follow() {
+    for (const [name, { input }] of Object.entries(boxes)) input.checked = view.layers.has(name);
+    ground.value = GROUNDS.find((name) => view.layers.has(name)) ?? LAYERS_NONE;
+  }
+
   // The view's set is what the stage paints; the kernel is asked for the same.
   function choose() {
     const over = LAYER_ORDER.filter((name) => boxes[name].input.checked);
@@ -462,6 +468,7 @@ function createLayers(view) {
     relabel,
     paint(painted, scene, colours) {
       [frame, palette] = [painted, colours];
+      follow();
       const now = driver.live ? (painted.layers?.off ?? {}) : layersMissing(painted);
       if (JSON.stringify(now) !== JSON.stringify(off)) {
         off = now;

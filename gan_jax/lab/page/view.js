@@ -156,6 +156,7 @@ function createView(driver, model, el) {
   });
   const drawChart = (frame, palette) => {
     const name = [...view.charts][0];
+    chartMenu.value = name; // a preset may have chosen it
     const series = name === "losses" ? lossSeries(frame, palette) : measureSeries(frame, setup.all_charts[name].measures, view, palette);
     const reasons = frame.measures ? Object.values(frame.measures).filter(({ reason }) => reason) : [];
     paintChart(chart, {
