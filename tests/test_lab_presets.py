@@ -50,7 +50,7 @@ def test_its_text_is_short_and_says_what_to_watch(preset, language):
     assert len(watch) <= 260
 
 
-# compiling is what takes time, so the others are left to `python -m gan_jax.lab.presets`
+# compiling is what takes time, so the others are left to `python benchmarks/presets.py`
 @pytest.mark.parametrize("name", ["calmed", "clipping", "collapse", "vanishing"])
 def test_it_does_what_is_said_of_it(name):
     claim = PRESETS[name].claims[0]
