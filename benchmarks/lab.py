@@ -264,7 +264,7 @@ if __name__ == "__main__":
     load = os.getloadavg()[0]
     found = measure(options.seconds, options.repeats, options.moves, tuple(options.only))
     machine = f"{os.cpu_count()} cores, load average {load:.1f} before, {os.getloadavg()[0]:.1f} after; {date.today()}."
-    command = f"Command: `.venv/bin/python benchmarks/lab.py{' --write' if options.write else ''}`."
+    command = f"Command: `.venv/bin/python {' '.join(['benchmarks/lab.py', *sys.argv[1:]])}`."
     text = f"{machine} {command}\n\n{table(found)}"
     print(json.dumps(found["numbers"]) if options.json else text)
     if options.write:
