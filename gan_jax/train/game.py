@@ -213,25 +213,38 @@ def _looking_ahead(match: _Match, g: _Player, d: _Player, key: Key[Array, ""]) -
     return match.moved_g(from_g, gradient_g, rest_g), match.moved_d(from_d, gradient_d, rest_d), seen, loss_g
 
 
-def _step(gan: Gan, hyper: Hyperparams, target: Target, state: State) -> tuple[State, History]:
-    """One turn of the game. With what it calls, the only place where the game is written."""
+def _seat(
+    gan: Gan, hyper: Hyperparams, target: Target, state: State
+) -> tuple[_Match, _Player, _Player, Key[Array, ""]]:
+    """Open a state for one step: the match, both players, and the step's random key."""
     g_def, g, g_rest = nnx.split(state.generator, nnx.Param, ...)
     d_def, d, d_rest = nnx.split(state.discriminator, nnx.Param, ...)
     blur = hyper.instance_noise * jnp.maximum(1 - state.step / hyper.noise_steps, 0)
     match = _Match(gan, hyper, target, g_def, d_def, blur)
-    turn = _looking_ahead if gan.update == "extragradient" else _in_turn
     key = jax.random.fold_in(state.key, state.step)
-    new_g, new_d, seen, loss_g = turn(match, _Player(g, g_rest, state.opt_g), _Player(d, d_rest, state.opt_d), key)
-    state = replace(
+    return match, _Player(g, g_rest, state.opt_g), _Player(d, d_rest, state.opt_d), key
+
+
+def _settle(match: _Match, g: _Player, d: _Player, state: State) -> State:
+    """Close the step: both players as they stand now, and the running average of G's weights."""
+    decay = match.hyper.ema_decay
+    return replace(
         state,
-        generator=nnx.merge(g_def, new_g.params, new_g.rest),
-        discriminator=nnx.merge(d_def, new_d.params, new_d.rest),
-        ema=jax.tree.map(lambda old, new: new + hyper.ema_decay * (old - new), state.ema, new_g.params),
-        opt_g=new_g.memory,
-        opt_d=new_d.memory,
+        generator=nnx.merge(match.g_def, g.params, g.rest),
+        discriminator=nnx.merge(match.d_def, d.params, d.rest),
+        ema=jax.tree.map(lambda old, new: new + decay * (old - new), state.ema, g.params),
+        opt_g=g.memory,
+        opt_d=d.memory,
         step=state.step + 1,
     )
-    return state, History(seen.loss, loss_g, seen.real_logit, seen.fake_logit, seen.penalty)
+
+
+def _step(gan: Gan, hyper: Hyperparams, target: Target, state: State) -> tuple[State, History]:
+    """One turn of the game. With what it calls, the only place where the game is written."""
+    match, g, d, key = _seat(gan, hyper, target, state)
+    turn = _looking_ahead if gan.update == "extragradient" else _in_turn
+    g, d, seen, loss_g = turn(match, g, d, key)
+    return _settle(match, g, d, state), History(seen.loss, loss_g, seen.real_logit, seen.fake_logit, seen.penalty)
 
 
 def _check_shape(array: Array, what: str, expected: tuple[int, ...]) -> None:

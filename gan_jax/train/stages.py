@@ -11,7 +11,7 @@ from flax import nnx
 from jaxtyping import Array, Key
 
 from ..data import Target
-from .game import _Match, _Player
+from .game import _Match, _Player, _seat, _settle
 from .hyperparams import Hyperparams, dials
 from .rules import Gan
 from .states import History, State
@@ -190,26 +190,16 @@ class _Walk:
 
 
 def _stages(gan: Gan, hyper: Hyperparams, target: Target, state: State) -> Stages:
-    g_def, g, g_rest = nnx.split(state.generator, nnx.Param, ...)
-    d_def, d, d_rest = nnx.split(state.discriminator, nnx.Param, ...)
-    blur = hyper.instance_noise * jnp.maximum(1 - state.step / hyper.noise_steps, 0)
-    walk = _Walk(_Match(gan, hyper, target, g_def, d_def, blur))
+    match, g, d, key = _seat(gan, hyper, target, state)
+    walk = _Walk(match)
     turn = walk.looking_ahead if gan.update == "extragradient" else walk.in_turn
-    key = jax.random.fold_in(state.key, state.step)
-    new_g, new_d, updates = turn(_Player(g, g_rest, state.opt_g), _Player(d, d_rest, state.opt_d), key)
-    state = replace(
-        state,
-        generator=walk.generator(new_g),
-        discriminator=walk.discriminator(new_d),
-        ema=jax.tree.map(lambda old, new: new + hyper.ema_decay * (old - new), state.ema, new_g.params),
-        opt_g=new_g.memory,
-        opt_d=new_d.memory,
-        step=state.step + 1,
-    )
+    g, d, updates = turn(g, d, key)
     last = {update.player: update for update in updates}
     seen = last["discriminator"]
     means = jnp.mean(seen.real_logits), jnp.mean(seen.fake_logits)
-    return Stages(updates, state, History(seen.loss, last["generator"].loss, *means, seen.penalty))
+    return Stages(
+        updates, _settle(match, g, d, state), History(seen.loss, last["generator"].loss, *means, seen.penalty)
+    )
 
 
 _stages_compiled = jax.jit(_stages, static_argnums=0)

@@ -161,7 +161,7 @@ function createView(driver, model, el) {
     const reasons = frame.measures ? Object.values(frame.measures).filter(({ reason }) => reason) : [];
     paintChart(chart, {
       title: shows("charts") ? "" : say(`charts.${name}`),
-      note: reasons.length ? say(reasons[0].reason.key, reasons[0].reason.values) : say(name === "losses" ? "dotted_equilibrium" : "dotted_perfect"),
+      note: reasons.length && !series.length ? say(reasons[0].reason.key, reasons[0].reason.values) : say(name === "losses" ? "dotted_equilibrium" : "dotted_perfect"),
       series,
       log: setup.all_charts[name].log,
       from: series.length && name !== "losses" ? Math.min(frame.step, ...series.map(({ points }) => points[0] ?? frame.step)) : frame.first,
@@ -292,6 +292,7 @@ function createView(driver, model, el) {
         drawChart(frame, palette);
       }
       write(stepText, frame.step.toLocaleString("en"));
+      scale.hidden = !view.layers.has("heat") || Boolean(frame.slow); // the other grounds bring their own key
       write(low, frame.probability ? `${say("fake")} 0` : `${say("fake")} ${brief(frame.ends[0])}`);
       write(high, frame.probability ? `1 ${say("real")}` : `${brief(frame.ends[1])} ${say("real")}`);
       const quality = Math.round(100 * frame.quality);
