@@ -272,8 +272,9 @@ def test_moving_values_the_target_or_the_number_of_steps_compiles_nothing(whole)
         lambda name, seconds, **_: compiled.append(name) if name.endswith("backend_compile_duration") else None
     )
     swept(5)
+    target = data.ring(8, radius=2.0)  # made by operations of its own, one by one
     before, entries = len(compiled), blocks._walk._cache_size()
-    train.sweep(SMALL, {"lr_g": [1e-2, 1e-4], "beta1": [0.1, 0.2, 0.3]}, data.ring(8, radius=2.0), KEYS, 5,
+    train.sweep(SMALL, {"lr_g": [1e-2, 1e-4], "beta1": [0.1, 0.2, 0.3]}, target, KEYS, 5,
                 progress=False, hyper=Hyperparams(instance_noise=0.3, lr_d=2e-2), every=3)  # fmt: skip
     assert len(compiled) == before
     assert blocks._walk._cache_size() == entries

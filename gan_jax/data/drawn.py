@@ -2,11 +2,12 @@
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Key
 
 from .distributions import Mixture, Numbers
 
@@ -39,9 +40,10 @@ class Drawn:
         scale: standard deviation of the noise, positive, in the units of the plane.
     """
 
-    points: Float[Array, "*batch places 2"]
-    count: Int[Array, "*batch"]
-    scale: Float[Array, "*batch"]
+    # arrays; some versions of JAX also build the pytree with markers in their place, under `vmap`
+    points: Any
+    count: Any
+    scale: Any
 
     @property
     def shape(self) -> tuple[int, ...]:

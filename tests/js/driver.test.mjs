@@ -141,11 +141,24 @@ test("when the last view closes nothing is left that would run", async (t) => {
   wake();
   driver.play();
   frame(3, 10);
+  assert.equal(steps().length, 3); // the answer has brought the next at once
   driver.remove(view);
   unplug();
   assert.equal(page.pending, 0);
   assert.equal(driver.state.playing, false);
+  assert.equal(steps().length, 3);
+});
+
+test("a page that nobody sees asks for no more steps, and goes on when it is seen again", async (t) => {
+  const { page, driver, wake, frame, steps } = await start(t);
+  wake();
+  driver.play();
+  globalThis.document.hidden = true;
+  frame(steps().at(-1), 10);
   assert.equal(steps().length, 2);
+  globalThis.document.hidden = false;
+  page.frame(16);
+  assert.equal(steps().length, 3);
 });
 
 test("who asked for less motion sees four pictures a second, of all the steps", async (t) => {

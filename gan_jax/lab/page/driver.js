@@ -77,6 +77,7 @@ function createDriver() {
     } else {
       views.forEach((view) => view.told?.(message, buffers)); // what only a part of the page understands
     }
+    if (!document.hidden) ask(); // at once, not at the next picture; a page that nobody sees does not train
     schedule();
   }
 
