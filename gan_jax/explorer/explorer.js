@@ -392,27 +392,16 @@ function createView(driver, model, el) {
     },
   };
 
-  const onTheme = () => {
-    const theme = isDark(el) ? "dark" : "light";
-    if (theme === root.dataset.theme) return;
-    root.dataset.theme = theme;
-    repaint();
-  };
-  const themes = new MutationObserver(() => {
-    onTheme();
-    repaint(); // a theme's colours may have changed within light or dark
-  });
-  for (const node of [document.documentElement, document.body]) themes.observe(node, { attributes: true });
-  listen(matchMedia("(prefers-color-scheme: dark)"), "change", onTheme);
+  const theme = followTheme(root, el, listen, repaint);
   let width = 0;
   const sizes = new ResizeObserver(() => {
-    onTheme(); // only now is the widget in the page, on its background
+    theme.look(); // only now is the widget in the page, on its background
     if (root.clientWidth !== width) repaint();
     width = root.clientWidth;
   });
   sizes.observe(root);
 
-  onTheme();
+  theme.look();
   driver.add(view);
 
   return () => {
@@ -420,7 +409,7 @@ function createView(driver, model, el) {
     player.close();
     pauseAll();
     aborter.abort();
-    themes.disconnect();
+    theme.stop();
     sizes.disconnect();
     clearTimeout(settling);
     cancelAnimationFrame(tick);
@@ -796,17 +785,6 @@ function wantedHeight(panel, width) {
 
 // ---- painting ----
 
-function fit(canvas) {
-  const ratio = window.devicePixelRatio || 1;
-  const { clientWidth: width, clientHeight: height } = canvas;
-  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
-  const context = canvas.getContext("2d");
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
-  return { context, width, height };
-}
-
 function ticks(low, high, count) {
   const rough = (high - low) / Math.max(count, 1);
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -870,7 +848,7 @@ function createPen(context, family) {
 }
 
 function drawPanel(canvas, panel, palette, place, memory) {
-  const { context, width, height } = fit(canvas);
+  const { context, width, height } = prepared(canvas, canvas.clientWidth, canvas.clientHeight);
   if (width < 40 || height < 40) return null;
   const pen = createPen(context, palette.font);
   const bars = panel.marks.filter((mark) => mark.kind === "Bars");

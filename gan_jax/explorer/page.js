@@ -18,6 +18,11 @@ const write = (node, text) => {
   if (node.textContent !== text) node.textContent = text;
 };
 
+// Likewise for what the style sheet looks at: a value that stands there already is not set again.
+const mark = (node, name, value) => {
+  if (node.dataset[name] !== String(value)) node.dataset[name] = value;
+};
+
 let labels = 0; // ids tie labels to inputs; they only need to differ within the page
 const unique = (name) => `gan-jax-${name}-${Date.now().toString(36)}-${++labels}`;
 
@@ -33,4 +38,32 @@ function isDark(el) {
   }
   const text = luminance(getComputedStyle(el).color);
   return text > 0.6 || (text === null && matchMedia("(prefers-color-scheme: dark)").matches);
+}
+
+// The root is told whether its page is light or dark, and painted anew when that or the theme's colours may have changed.
+function followTheme(root, el, listen, repaint) {
+  const look = () => {
+    const theme = isDark(el) ? "dark" : "light";
+    if (theme === root.dataset.theme) return;
+    root.dataset.theme = theme;
+    repaint();
+  };
+  const themes = new MutationObserver(() => {
+    look();
+    repaint();
+  });
+  for (const node of [document.documentElement, document.body]) themes.observe(node, { attributes: true });
+  listen(matchMedia("(prefers-color-scheme: dark)"), "change", look);
+  return { look, stop: () => themes.disconnect() };
+}
+
+// A canvas of this size on the page, empty, with a pixel of its own for each of the screen's.
+function prepared(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return { context, width, height };
 }

@@ -93,11 +93,11 @@ function createDial(view, name, dial, send) {
       if (current !== undefined) show(current);
     },
     disable(off) {
-      slider.disabled = number.disabled = off;
+      if (slider.disabled !== off) slider.disabled = number.disabled = off;
     },
     release: () => (touched = -Infinity), // a refused value does not stay on the slider
     show(value, reason) {
-      node.dataset.idle = Boolean(reason);
+      mark(node, "idle", Boolean(reason));
       idle = reason;
       title();
       // what the hand holds stays where the hand is until the kernel has had time to answer
@@ -169,10 +169,11 @@ function createMenus(view, section) {
       refresh();
       for (const name of names) {
         const { select, box } = menus[name];
-        select.disabled = !driver.live || frame.idle[name] === "idle_your_network";
-        box.dataset.idle = Boolean(frame.idle[name]);
-        if (frame.idle[name]) box.title = say(frame.idle[name]);
-        if (document.activeElement !== select || !driver.state.playing) select.value = frame.choices[name];
+        const off = !driver.live || frame.idle[name] === "idle_your_network";
+        if (select.disabled !== off) select.disabled = off;
+        mark(box, "idle", Boolean(frame.idle[name]));
+        if (frame.idle[name] && box.title !== say(frame.idle[name])) box.title = say(frame.idle[name]);
+        if (select.value !== frame.choices[name] && (document.activeElement !== select || !driver.state.playing)) select.value = frame.choices[name];
       }
     },
     update: () => {},

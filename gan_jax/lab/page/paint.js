@@ -39,16 +39,23 @@ const GROUNDS = ["heat", "optimal", "difference"];
 const LAYER_ORDER = ["manifold", "real", "fake", "average", "gradients"];
 const SLOW_LAYERS = new Set(["heat", "slow"]); // in slow motion: one batch, and what D says of it
 
-function fit(canvas) {
-  const ratio = window.devicePixelRatio || 1;
-  const { clientWidth: width, clientHeight: height } = canvas;
-  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
-  const context = canvas.getContext("2d");
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
-  return { context, width, height };
+// Sizes as the page last laid them out: to ask a canvas for its own between two changes would lay the page out anew.
+const laidOut = new WeakMap();
+const sizeWatcher =
+  typeof ResizeObserver === "function"
+    ? new ResizeObserver((entries) => entries.forEach(({ target }) => laidOut.set(target, [target.clientWidth, target.clientHeight])))
+    : null;
+
+function sizeOf(canvas) {
+  const known = laidOut.get(canvas);
+  if (known?.[0] && known[1]) return known;
+  if (!known) sizeWatcher?.observe(canvas);
+  const now = [canvas.clientWidth, canvas.clientHeight];
+  laidOut.set(canvas, now);
+  return now;
 }
+
+const fit = (canvas) => prepared(canvas, ...sizeOf(canvas));
 
 function ramp(stops) {
   const rgb = stops.map((stop) => [1, 3, 5].map((i) => parseInt(stop.slice(i, i + 2), 16)));

@@ -1,6 +1,7 @@
 // A run's timeline comes in with each frame; a bar to scrub through it goes out, with undo, branches and sharing.
 
 const TIMEBAR_KEYS = { z: "undo", y: "redo" };
+const TIMEBAR_EVERY = 200; // milliseconds between two looks of the bar while the game plays
 const TIMEBAR_PATIENCE = 600; // milliseconds without an answer after which a drag asks again
 
 // ---- what needs no page ----
@@ -89,6 +90,7 @@ function createTimebar(view) {
   const { driver, say } = view;
   const [shares, shows] = [view.shows("share"), view.shows("runs")];
   let timeline = null;
+  let shown = -Infinity;
   let held = null; // the key state that a hand on the bar is shown
   let drawn = ""; // what the marks and the tabs were last made of
   let tabsDrawn = "";
@@ -297,6 +299,10 @@ function createTimebar(view) {
     paint(frame, scene, palette) {
       if (!frame.timeline) return;
       timeline = frame.timeline;
+      // in play the bar only grows: a few times a second is soon enough
+      const now = performance.now();
+      if (driver.state.playing && timeline.goal === null && !scrub.active && now - shown < TIMEBAR_EVERY) return;
+      shown = now;
       scrub.arrived(timeline);
       // a way that the kernel goes in pieces, whoever asked for it: a restored run begins with one
       if (timeline.goal !== null && !scrub.active && !driver.state.playing) scrub.to(timeline.goal, true);

@@ -78,7 +78,7 @@ function createView(driver, model, el) {
   view.button = button;
 
   const sizes = new ResizeObserver(() => {
-    onTheme(); // only now is the widget in the page, on its background
+    theme.look(); // only now is the widget in the page, on its background
     repaint();
   });
 
@@ -225,8 +225,8 @@ function createView(driver, model, el) {
       tile.node.remove();
     }
     const many = frame.all.length > 1;
-    runs.hidden = !many;
-    row.style.setProperty("--runs", frame.all.length);
+    if (runs.hidden === many) runs.hidden = !many;
+    if (many) row.style.setProperty("--runs", frame.all.length);
     frame.all.forEach((run, i) => {
       const { node, canvas, name, state } = tiles[i];
       write(name, run.name);
@@ -292,13 +292,14 @@ function createView(driver, model, el) {
         drawChart(frame, palette);
       }
       write(stepText, frame.step.toLocaleString("en"));
-      scale.hidden = !view.layers.has("heat") || Boolean(frame.slow); // the other grounds bring their own key
+      const keyless = !view.layers.has("heat") || Boolean(frame.slow);
+      if (scale.hidden !== keyless) scale.hidden = keyless; // the other grounds bring their own key
       write(low, frame.probability ? `${say("fake")} 0` : `${say("fake")} ${brief(frame.ends[0])}`);
       write(high, frame.probability ? `1 ${say("real")}` : `${brief(frame.ends[1])} ${say("real")}`);
       const quality = Math.round(100 * frame.quality);
       write(score, frame.modes === null ? "" : say("score", { modes: frame.modes, of: view.scene()?.modes ?? "?", quality }));
       parts.forEach((part) => part.paint?.(frame, view.scene(), palette));
-      if (document.activeElement !== seed) seed.value = frame.seed;
+      if (document.activeElement !== seed && seed.value !== String(frame.seed)) seed.value = frame.seed;
       root.dataset.step = frame.step;
       root.dataset.serial = frame.serial;
       if (performance.now() - described > 1000 || !driver.state.playing) {
@@ -310,7 +311,8 @@ function createView(driver, model, el) {
     told: (message, buffers) => parts.forEach((part) => part.told?.(message, buffers)),
     update(state) {
       write(play, state.playing ? `❚❚ ${say("pause")}` : `▶ ${say("play")}`);
-      play.title = say(state.playing ? "help_pause" : "help_play");
+      const help = say(state.playing ? "help_pause" : "help_play");
+      if (play.title !== help) play.title = help;
       if (!state.playing) {
         write(rateText, "");
         if (root.dataset.playing === "true") repaint();
@@ -318,7 +320,7 @@ function createView(driver, model, el) {
         rated = performance.now();
         write(rateText, ` · ${say("rate", { rate: Math.round(state.rate).toLocaleString("en") })}`);
       }
-      root.dataset.playing = state.playing;
+      mark(root, "playing", state.playing);
       const resting = say(state.frame?.step ? "paused" : "ready");
       const plain = state.frame ? (state.playing ? say("training") : resting) : say("opening");
       const kind = state.notice?.kind ?? "plain";
@@ -327,7 +329,7 @@ function createView(driver, model, el) {
         status.dataset.kind = kind;
         status.setAttribute("role", kind === "error" ? "alert" : "status");
       }
-      retry.hidden = kind !== "stalled";
+      if (retry.hidden !== (kind !== "stalled")) retry.hidden = kind !== "stalled";
       parts.forEach((part) => part.update?.(state));
     },
   });
@@ -338,19 +340,11 @@ function createView(driver, model, el) {
   };
   model.on("change:scene", onScene);
 
-  const onTheme = () => {
-    const theme = isDark(el) ? "dark" : "light";
-    if (theme === root.dataset.theme) return;
-    root.dataset.theme = theme;
-    repaint();
-  };
-  const themes = new MutationObserver(onTheme);
-  for (const node of [document.documentElement, document.body]) themes.observe(node, { attributes: true });
-  listen(matchMedia("(prefers-color-scheme: dark)"), "change", onTheme);
+  const theme = followTheme(root, el, listen, repaint);
   sizes.observe(stage);
   sizes.observe(chart);
 
-  onTheme();
+  theme.look();
   relabel();
   driver.add(view);
 
@@ -359,7 +353,7 @@ function createView(driver, model, el) {
     parts.forEach((part) => part.stop?.());
     model.off("change:scene", onScene);
     aborter.abort();
-    themes.disconnect();
+    theme.stop();
     sizes.disconnect();
     root.remove();
   };

@@ -583,22 +583,14 @@ function createWallView(driver, model, el) {
     repaint();
   };
   model.on("change:scene", onScene);
-  const onTheme = () => {
-    const theme = isDark(el) ? "dark" : "light";
-    if (theme === root.dataset.theme) return;
-    root.dataset.theme = theme;
-    repaint();
-  };
-  const themes = new MutationObserver(onTheme);
-  for (const node of [document.documentElement, document.body]) themes.observe(node, { attributes: true });
-  listen(matchMedia("(prefers-color-scheme: dark)"), "change", onTheme);
+  const theme = followTheme(root, el, listen, repaint);
   const sizes = new ResizeObserver(() => {
-    onTheme(); // only now is the widget in the page, on its background
+    theme.look(); // only now is the widget in the page, on its background
     repaint();
   });
   for (const node of [grid.node, chart, closer.canvas]) sizes.observe(node);
 
-  onTheme();
+  theme.look();
   relabel();
   driver.add(shown);
 
@@ -606,7 +598,7 @@ function createWallView(driver, model, el) {
     driver.remove(shown);
     model.off("change:scene", onScene);
     aborter.abort();
-    themes.disconnect();
+    theme.stop();
     sizes.disconnect();
     root.remove();
   };
