@@ -209,7 +209,7 @@ def test_reliability_is_of_what_d_sees_and_of_no_critic():
 # ---- gradients and eigenvalues ----
 
 
-@pytest.mark.parametrize("rules", [{}, {"packing": 2, "penalty": losses.r1}], ids=str)
+@pytest.mark.parametrize("rules", [{}, {"packing": 2, "penalty": losses.r1}], ids=["plain", "packing and R1"])
 def test_gradient_norms_are_those_of_the_two_losses(rules):
     """Along its own gradient each loss falls as quickly as the norm says: a finite difference of the loss itself."""
     standing = trained_like(**rules)
