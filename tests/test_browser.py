@@ -282,7 +282,7 @@ def test_nothing_runs_out_of_a_narrow_page(bare, width):
     page.answer()
     page.wait("document.querySelector('.gan-lab').dataset.step")
     assert page.page.evaluate("document.documentElement.scrollWidth") <= width
-    sizes = "document.querySelector('.gan-lab-stage')"
+    sizes = "document.querySelector('.gan-lab-stage-box canvas')"
     assert page.page.evaluate(f"{sizes}.width") == pytest.approx(2 * page.page.evaluate(f"{sizes}.clientWidth"), abs=1)
 
 
