@@ -65,22 +65,23 @@ def bare(browser, widget):
 
 
 @pytest.mark.browser
-def test_two_requests_are_in_flight_and_an_answer_brings_the_next(bare):
+def test_three_requests_are_in_flight_and_an_answer_brings_the_next(bare):
     page = bare().start()
     assert [m["type"] for m in page.sent] == ["hello", "warm"]
     page.answer(request=1)
     page.answer(request=2)
     page.press("Play")
-    assert page.asked() == [3, 4]
+    assert page.asked() == [3, 4, 5]
     page.page.wait_for_timeout(200)
-    assert page.asked() == [3, 4]
+    assert page.asked() == [3, 4, 5]
     page.answer(request=3)
-    page.wait("sent.at(-1).request === 5")
+    page.wait("sent.at(-1).request === 6")
     page.press("Pause")
     page.answer(request=4)
     page.answer(request=5)
+    page.answer(request=6)
     page.page.wait_for_timeout(200)
-    assert page.asked() == [3, 4, 5]
+    assert page.asked() == [3, 4, 5, 6]
 
 
 @pytest.mark.browser
@@ -108,12 +109,12 @@ def test_several_views_of_one_model_ask_as_one_and_paint_the_same(bare):
     page.page.evaluate("(async () => { window.close_second = await show(); })()")
     page.page.get_by_role("button", name="Play").nth(1).click()
     page.page.wait_for_timeout(200)
-    assert len(page.asked()) == 2
+    assert len(page.asked()) == 3
     page.answer(request=3, step=77)
     page.wait("[...document.querySelectorAll('.gan-lab')].every((root) => root.dataset.step === '77')")
     page.page.evaluate("close_view()")  # the other view goes on
     page.answer(request=4)
-    page.wait("sent.filter((m) => m.type === 'step').length === 4")
+    page.wait("sent.filter((m) => m.type === 'step').length === 5")
 
 
 @pytest.mark.browser

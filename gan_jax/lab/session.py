@@ -31,7 +31,7 @@ from .timeline import Rules, Timeline, same_target
 POINTS = 512
 """Real and fake samples shown."""
 
-BUDGET = 0.016
+BUDGET = 0.012
 """Seconds of training between two pictures, when the lab chooses how many steps to take."""
 
 SHOWN = ("heat", "fake")

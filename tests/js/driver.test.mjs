@@ -29,20 +29,20 @@ async function start(t, settings) {
   return { page, driver, view, sent, painted, unplug, frame, steps, wake, hear: (message) => hear(message), cut: () => (broken = true) };
 }
 
-test("two requests are in flight, and each answer brings one more", async (t) => {
+test("three requests are in flight, and each answer brings one more", async (t) => {
   const { page, driver, frame, steps, wake } = await start(t);
   wake();
   driver.play();
-  assert.deepEqual(steps(), [3, 4]);
+  assert.deepEqual(steps(), [3, 4, 5]);
   page.frame();
-  assert.deepEqual(steps(), [3, 4]); // nothing is asked while nothing is answered
+  assert.deepEqual(steps(), [3, 4, 5]); // nothing is asked while nothing is answered
   frame(3, 10);
   page.frame();
-  assert.deepEqual(steps(), [3, 4, 5]);
+  assert.deepEqual(steps(), [3, 4, 5, 6]);
   frame(4, 20);
   frame(5, 30);
   page.frame();
-  assert.deepEqual(steps(), [3, 4, 5, 6, 7]);
+  assert.deepEqual(steps(), [3, 4, 5, 6, 7, 8]);
 });
 
 test("only the newest frame is painted, and an older one never after it", async (t) => {
@@ -68,12 +68,12 @@ test("a silent kernel is told after some seconds, and asked no more until it ans
   assert.equal(driver.state.stalled, true);
   assert.equal(driver.state.notice.kind, "stalled");
   page.frame();
-  assert.equal(steps().length, 2);
+  assert.equal(steps().length, 3);
   frame(3, 10);
   page.frame();
   assert.equal(driver.state.stalled, false);
   assert.equal(driver.state.notice, null);
-  assert.equal(steps().length, 3);
+  assert.equal(steps().length, 4);
 });
 
 test("what a lost connection swallowed is asked again, ever more seldom, and training goes on", async (t) => {
@@ -87,10 +87,10 @@ test("what a lost connection swallowed is asked again, ever more seldom, and tra
   assert.equal(hellos(), 3);
   page.wait(600_000);
   assert.ok(hellos() < 8, `${hellos()} questions wait for a kernel that was busy for ten minutes`);
-  frame(sent.at(-1).request, 10); // the connection is back: 3 and 4 are never answered
+  frame(sent.at(-1).request, 10); // the connection is back: 3, 4 and 5 are never answered
   page.frame();
   assert.equal(driver.state.stalled, false);
-  assert.equal(steps().length, 4); // two new ones are in flight
+  assert.equal(steps().length, 6); // three new ones are in flight
   assert.equal(driver.state.notice, null);
 });
 
@@ -141,12 +141,12 @@ test("when the last view closes nothing is left that would run", async (t) => {
   wake();
   driver.play();
   frame(3, 10);
-  assert.equal(steps().length, 3); // the answer has brought the next at once
+  assert.equal(steps().length, 4); // the answer has brought the next at once
   driver.remove(view);
   unplug();
   assert.equal(page.pending, 0);
   assert.equal(driver.state.playing, false);
-  assert.equal(steps().length, 3);
+  assert.equal(steps().length, 4);
 });
 
 test("a page that nobody sees asks for no more steps, and goes on when it is seen again", async (t) => {
@@ -155,10 +155,10 @@ test("a page that nobody sees asks for no more steps, and goes on when it is see
   driver.play();
   globalThis.document.hidden = true;
   frame(steps().at(-1), 10);
-  assert.equal(steps().length, 2);
+  assert.equal(steps().length, 3);
   globalThis.document.hidden = false;
   page.frame(16);
-  assert.equal(steps().length, 3);
+  assert.equal(steps().length, 4);
 });
 
 test("who asked for less motion sees four pictures a second, of all the steps", async (t) => {

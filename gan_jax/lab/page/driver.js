@@ -1,8 +1,8 @@
 // Presses and moves go out as messages, frames come in: when to ask the kernel for the next steps. It knows no page.
 //
-// One driver a model asks for steps, two requests in flight, as long as a view is there; the views only paint.
+// One driver a model asks for steps, three requests in flight, as long as a view is there; the views only paint.
 
-const IN_FLIGHT = 2;
+const IN_FLIGHT = 3;
 const PATIENCE = 6000; // milliseconds without an answer before the page says so
 const COMPILE_PATIENCE = 120000;
 const CALM = 250; // milliseconds between pictures where the reader has asked for less motion
