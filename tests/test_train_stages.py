@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from test_train import close, equal, leaves
 
 from gan_jax import data, losses, nets, train
 from gan_jax.train import Gan, Hyperparams
@@ -41,20 +42,6 @@ GAMES = {
         losses.LOSSES, cycle(losses.PENALTIES), cycle(train.UPDATES), cycle(train.OPTIMIZERS), cycle(SPECIAL)
     )
 }  # fmt: skip
-
-
-def leaves(tree):
-    return [np.asarray(jax.random.key_data(x) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else x)
-            for x in jax.tree.leaves(tree)]  # fmt: skip
-
-
-def equal(a, b):
-    return all(np.array_equal(x, y) for x, y in zip(leaves(a), leaves(b), strict=True))
-
-
-def close(a, b, **tolerance):
-    for x, y in zip(leaves(a), leaves(b), strict=True):
-        np.testing.assert_allclose(x, y, **tolerance)
 
 
 @cache

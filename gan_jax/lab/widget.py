@@ -30,8 +30,8 @@ from .words import LANGUAGES, words
 
 PAGE = Path(__file__).with_name("page")
 
-SCRIPTS = ("driver", "paint", "chart", "controls", "presets", "layers", "eigen", "graph", "timebar", "drawing",
-           "replay", "view")  # fmt: skip
+SCRIPTS = ("driver", "paint", "chart", "base", "controls", "presets", "layers", "eigen", "graph", "timebar",
+           "drawing", "replay", "view")  # fmt: skip
 """The page's files, in the order in which they stand after each other."""
 
 MOST_RUNS = 4

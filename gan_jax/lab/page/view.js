@@ -8,53 +8,14 @@ export default () => {
   };
 };
 
-const SPEEDS = [
-  ["speed_full", null],
-  ["speed_100", 100],
-  ["speed_10", 10],
-  ["speed_1", 1],
-];
-
-// The text of a key with its {parts} filled in; a key that no file knows is shown as it is, and a test finds it.
-function fillIn(texts, key, values = {}) {
-  return (texts[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-}
-
-function readScene(model) {
-  const runs = model.get("scene")?.runs;
-  if (!runs?.length) return null;
-  return runs.map((run) => {
-    const { real } = run;
-    const bytes = new Uint8Array(real.buffer ?? real, real.byteOffset ?? 0, real.byteLength).slice();
-    return { ...run, real: new Float32Array(bytes.buffer) };
-  });
-}
-
-const LANGUAGE_NAMES = { en: "English", zh: "中文" };
-
 function createView(driver, model, el) {
-  const setup = model.get("setup");
-  const aborter = new AbortController();
-  const root = element("div", { class: "gan-page gan-lab" });
-  root.setAttribute("role", "group");
-
-  const own = (navigator.language ?? "en").toLowerCase().startsWith("zh") ? "zh" : "en";
-  let language = setup.language ?? own;
+  const base = createBase(driver, model);
+  const { setup, root, listen, say, shows, button, seed, readSeed, speed } = base;
   let scenes = readScene(model);
   let painted = null;
 
   const view = {
-    model,
-    setup,
-    driver,
-    root,
-    listen: (target, event, handler, options = {}) =>
-      target.addEventListener(event, handler, { signal: aborter.signal, ...options }),
-    shows: (name) => setup.controls.includes(name),
-    has: (key) => key in setup.words[language],
-    say: (key, values) => fillIn(setup.words[language], key, values),
-    language: () => language,
-    palette: () => PALETTES[root.dataset.theme],
+    ...base,
     scene: (run = painted?.active ?? 0) => scenes?.[run] ?? scenes?.[0] ?? null,
     everywhere: () => everywhere.checked && (painted?.all.length ?? 1) > 1,
     layers: new Set([...setup.layers, "real"]),
@@ -67,16 +28,6 @@ function createView(driver, model, el) {
       toPlane: (px, py) => view.stage.place.plane(px, py),
     },
   };
-  const { listen, say, shows } = view;
-
-  const button = (key, press, extra = "") => {
-    const node = element("button", { type: "button", class: `gan-lab-button ${extra}` });
-    node.dataset.key = key;
-    listen(node, "click", press);
-    return node;
-  };
-  view.button = button;
-
   const sizes = new ResizeObserver(() => {
     theme.look(); // only now is the widget in the page, on its background
     repaint();
@@ -87,22 +38,11 @@ function createView(driver, model, el) {
   const once = button("step", () => driver.once());
   const reset = button("reset", () => driver.reset(readSeed()));
   const bar = element("div", { class: "gan-lab-bar" }, play, once, reset);
-  const seed = element("input", { type: "number", min: "0", max: "2147483647", step: "1", value: "0", class: "gan-lab-seed" });
   const seedLabel = element("span");
-  const readSeed = () => (shows("seed") && seed.value !== "" ? Number(seed.value) : null);
-  if (shows("seed")) {
-    bar.append(element("label", { class: "gan-lab-inline" }, seedLabel, seed));
-    listen(seed, "keydown", (event) => event.key === "Enter" && driver.reset(readSeed()));
-  }
-  const speed = element("select", {}, ...SPEEDS.map(([key]) => element("option", { value: key })));
-  listen(speed, "change", () => driver.setSpeed(SPEEDS.find(([key]) => key === speed.value)[1]));
+  if (shows("seed")) bar.append(element("label", { class: "gan-lab-inline" }, seedLabel, seed));
   const speedLabel = element("span", { class: "gan-lab-hidden" });
   if (shows("speed")) bar.append(element("label", { class: "gan-lab-inline" }, speedLabel, speed));
-  const languages = element("select", {}, ...Object.entries(LANGUAGE_NAMES).map(([value, text]) => element("option", { value }, text)));
-  languages.setAttribute("aria-label", "Language 语言");
-  languages.value = language;
-  listen(languages, "change", () => {
-    language = languages.value;
+  const languages = base.languages(() => {
     relabel();
     view.update(driver.state);
     repaint();
@@ -251,7 +191,7 @@ function createView(driver, model, el) {
 
   function relabel() {
     root.setAttribute("aria-label", say("laboratory"));
-    root.lang = language;
+    root.lang = view.language();
     for (const node of root.querySelectorAll("[data-key]")) {
       write(node, say(node.dataset.key));
       const title = `help_${node.dataset.key}`;
@@ -259,7 +199,6 @@ function createView(driver, model, el) {
     }
     write(seedLabel, `${say("seed")} `);
     write(speedLabel, say("speed"));
-    for (const option of speed.options) write(option, say(option.value));
     write(stepLabel, say("step_label"));
     write(realKey, say("real"));
     write(fakeKey, say("fake"));
@@ -352,7 +291,7 @@ function createView(driver, model, el) {
     driver.remove(view);
     parts.forEach((part) => part.stop?.());
     model.off("change:scene", onScene);
-    aborter.abort();
+    base.unlisten();
     theme.stop();
     sizes.disconnect();
     root.remove();

@@ -361,13 +361,9 @@ function wallTrack({ wall, arrays }, name) {
 }
 
 function createWallView(driver, model, el) {
-  const setup = model.get("setup");
-  const aborter = new AbortController();
-  const root = element("div", { class: "gan-page gan-lab gan-wall" });
-  root.setAttribute("role", "group");
-
-  const own = (navigator.language ?? "en").toLowerCase().startsWith("zh") ? "zh" : "en";
-  let language = setup.language ?? own;
+  const base = createBase(driver, model);
+  const { setup, root, listen, say, shows, button, seed, readSeed, speed } = base;
+  root.classList.add("gan-wall");
   let scenes = readScene(model);
   let painted = null;
   let chosen = null; // place of the run that is large
@@ -375,28 +371,11 @@ function createWallView(driver, model, el) {
   let rated = -Infinity;
 
   const view = {
-    model,
-    setup,
-    driver,
-    root,
-    listen: (target, event, handler, options = {}) =>
-      target.addEventListener(event, handler, { signal: aborter.signal, ...options }),
-    shows: (name) => setup.controls.includes(name),
-    has: (key) => key in setup.words[language],
-    say: (key, values) => fillIn(setup.words[language], key, values),
-    language: () => language,
-    palette: () => PALETTES[root.dataset.theme],
+    ...base,
     scene: () => scenes?.[0] ?? null,
     everywhere: () => false, // all runs of a wall share their dials
-    button(key, press, extra = "") {
-      const node = element("button", { type: "button", class: `gan-lab-button ${extra}` });
-      node.dataset.key = key;
-      view.listen(node, "click", press);
-      return node;
-    },
     choose,
   };
-  const { listen, say, shows, button } = view;
 
   // the bar
   const play = button("play", () => (driver.state.playing ? rest() : driver.play()), "gan-lab-play");
@@ -412,25 +391,13 @@ function createWallView(driver, model, el) {
     bar.append(element("label", { class: "gan-lab-inline" }, words(key), input));
     return input;
   };
-  const seed = element("input", { type: "number", min: "0", max: "2147483647", step: "1", value: "0", class: "gan-lab-seed" });
-  const readSeed = () => (shows("seed") && seed.value !== "" ? Number(seed.value) : null);
-  if (shows("seed")) {
-    labelled("wall.first", seed);
-    listen(seed, "keydown", (event) => event.key === "Enter" && driver.reset(readSeed()));
-  }
-  const speed = element("select", {}, ...SPEEDS.map(([key]) => element("option", { value: key })));
-  for (const option of speed.options) option.dataset.key = option.value;
-  listen(speed, "change", () => driver.setSpeed(SPEEDS.find(([key]) => key === speed.value)[1]));
+  if (shows("seed")) labelled("wall.first", seed);
   if (shows("speed")) labelled("speed", speed);
   const order = element("select", {}, ...["seed", "score"].map((value) => element("option", { value })));
   for (const option of order.options) option.dataset.key = `wall.order.${option.value}`;
   listen(order, "change", () => repaint());
   labelled("wall.order", order);
-  const languages = element("select", {}, ...Object.entries(LANGUAGE_NAMES).map(([value, text]) => element("option", { value }, text)));
-  languages.setAttribute("aria-label", "Language 语言");
-  languages.value = language;
-  listen(languages, "change", () => {
-    language = languages.value;
+  const languages = base.languages(() => {
     relabel();
     shown.update(driver.state);
     repaint();
@@ -537,7 +504,7 @@ function createWallView(driver, model, el) {
 
   function relabel() {
     root.setAttribute("aria-label", say("wall.title"));
-    root.lang = language;
+    root.lang = view.language();
     for (const node of root.querySelectorAll("[data-key]")) {
       write(node, say(node.dataset.key));
       const help = `help_${node.dataset.key}`;
@@ -597,7 +564,7 @@ function createWallView(driver, model, el) {
   return () => {
     driver.remove(shown);
     model.off("change:scene", onScene);
-    aborter.abort();
+    base.unlisten();
     theme.stop();
     sizes.disconnect();
     root.remove();
