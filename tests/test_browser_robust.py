@@ -39,8 +39,12 @@ class Kernel:
         self.before = self.threads()
 
     def threads(self):
-        """Names of the Python threads that run, without those that serve the page's messages."""
-        names = self.ask("print(*sorted(thread.name for thread in threading.enumerate()), sep=';')").split(";")
+        """Names of the threads that Python has started, without those that serve the page's messages."""
+        # XLA's threads call back into Python for jax.debug.print; one that asks for its name stays listed as a dummy
+        names = self.ask(
+            "print(*(thread.name for thread in threading.enumerate() "
+            "if not isinstance(thread, threading._DummyThread)), sep=';')"
+        ).split(";")
         return {name for name in names if not name.startswith("subshell")}
 
     def step(self, name="live"):
@@ -241,7 +245,7 @@ def test_a_loss_that_raises_gives_nan_or_prints_is_named_and_nothing_freezes(not
     loud.press("Play")
     loud.advances(60)
     loud.advances()
-    assert kernel.ask("print('still here')").splitlines()[-1] == "still here"
+    assert "still here" in kernel.ask("print('still here')")  # what the loss prints may come before and after
     loud.press("Pause")
     kernel.rests()
 
