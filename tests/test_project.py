@@ -12,7 +12,7 @@ import pytest
 from address import ROOT
 from packaging.requirements import Requirement
 
-ROOMS = ["errors", "data", "nets", "losses", "theory", "train", "checkpoints", "recordings", "classifiers",
+ROOMS = ["errors", "data", "nets", "latents", "losses", "theory", "train", "checkpoints", "recordings", "classifiers",
          "metrics", "protocols", "plots", "explorer", "lab", "exercises"]  # fmt: skip
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
