@@ -176,7 +176,7 @@ def test_a_message_cut_short_paints_nothing(shown):
     page = shown(lab.wall(SMALL, seeds=4))
     sent = []
     page.widget.send = lambda content, buffers=None: sent.append((content, buffers))
-    page.widget._show()
+    page.widget.show()
     content, (block,) = sent[0]
     before = page.pictures()
     cut = base64.b64encode(block[:1000]).decode()

@@ -12,21 +12,20 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import traitlets
 
 from .. import data
-from ..errors import Diverged, Menu, check_count, suggestion
-from ..explorer.page import StillWidget, pages
+from ..errors import Diverged, Menu, check_count
+from ..explorer.page import pages
 from ..train import Gan, Hyperparams, State
 from .code import IMPORTS, Code, _changes_code, gan_code, hyper_code, target_code
 from .dials import CHOICES, DIALS, as_json
-from .frames import Frame, pack
-from .interrupts import heed
+from .frames import Frame
+from .live import ANSWERS, PAGE, Live, asked_move, asked_steps, described
 from .seeds import (
     BEYOND,
     CLOSER_SHOWN,
@@ -45,8 +44,7 @@ from .seeds import (
 )
 from .session import Session
 from .timeline import Line
-from .widget import PAGE, SCRIPTS, Lab, _ground
-from .words import LANGUAGES, words
+from .widget import SCRIPTS, Lab, _ground
 
 FEWEST, MOST = 4, 64
 """Seeds on a wall."""
@@ -415,7 +413,7 @@ class WallSession:
 # ---- the widget: messages come in from the page, frames go out ----
 
 
-class Wall(StillWidget):
+class Wall(Live):
     """The live view of a `WallSession`. Make one with `wall`; show it by ending a cell with it.
 
     Attributes:
@@ -423,18 +421,12 @@ class Wall(StillWidget):
     """
 
     _esm = pages(*(PAGE / f"{name}.js" for name in (*SCRIPTS, "wall")))
-    _css = Lab._css
-    _invitation = "Run this cell where widgets are shown to train it live."
-
-    setup = traitlets.Dict().tag(sync=True)
-    scene = traitlets.Dict().tag(sync=True)
+    _called = "wall"
 
     def __init__(self, session: WallSession, controls: Sequence[str] | None = None, language: str | None = None):
-        self.session, self._serial = session, 0
-        self._driver: str | None = None  # none yet; empty where training was stopped
-        super().__init__(setup=self._describe(controls, language), scene=self._see())
-        self.on_msg(self._answer)
-        heed(self)
+        self.session = session
+        setup = described(controls, WALL_CONTROLS, language) | {"wall": session.count}
+        super().__init__(setup, self._see())
 
     @property
     def state(self) -> Code:
@@ -460,13 +452,13 @@ class Wall(StillWidget):
             self.session.set(name, value)
             if name in CHOICES:
                 self.scene = self._see()
-            self._show()
+            self.show()
 
     def reset(self, seed: int | None = None) -> None:
         """Begin again at step 0, from the same first seed or another."""
         with self.session.lock:
             self.session.reset(seed)
-            self._show()
+            self.show()
 
     def advance(self, k: int) -> None:
         """Take k steps of every run from Python, and show where they led."""
@@ -474,22 +466,7 @@ class Wall(StillWidget):
         with self.session.lock:
             self.session.advance(k)
             self.session.score()
-            self._show()
-
-    def _describe(self, controls: Sequence[str] | None, language: str | None) -> dict[str, Any]:
-        """What the page builds itself from, once."""
-        if language not in (None, *LANGUAGES):
-            raise ValueError(
-                f"language must be one of {', '.join(LANGUAGES)}, or None for the page's, got {language!r}"
-            )
-        return {
-            "wall": self.session.count,
-            "controls": [name for name in (WALL_CONTROLS if controls is None else controls) if [WALL_CONTROLS[name]]],
-            "dials": {name: dial._asdict() for name, dial in DIALS.items()},
-            "choices": {name: choice._asdict() for name, choice in CHOICES.items()},
-            "words": words(),
-            "language": language,
-        }
+            self.show()
 
     def _see(self) -> dict[str, Any]:
         """The target as the page draws it, and the menus: they change seldom, so they travel apart from the frames."""
@@ -497,76 +474,31 @@ class Wall(StillWidget):
 
     # ---- what the page says ----
 
-    def _answer(self, _: Any, message: Any, buffers: Any) -> None:
-        """Serve one message of the page. Whatever goes wrong is told there: an exception here would be lost."""
-        request = message.get("request") if isinstance(message, dict) else None
-        with self.session.lock:
-            try:
-                if not isinstance(message, dict) or message.get("type") not in self._ANSWERS:
-                    raise ValueError(f"the page sent a message of an unknown kind: {str(message)[:80]}")
-                self._ANSWERS[message["type"]](self, message)
-            except Diverged as fault:
-                self._driver = ""
-                self._tell("diverged", str(fault), request)
-                self._show()
-            except KeyboardInterrupt:
-                self._driver = ""
-                self._tell("stopped", "Interrupted. Press Play to go on.", request)
-            except Exception as error:
-                text = str(error) if isinstance(error, (ValueError, TypeError, KeyError)) else repr(error)
-                self._tell("error", text or repr(error), request)
-                self._show()
+    def _compile(self) -> None:
+        if self.session.cold:
+            self.tell("compiling", f"Compiling the step of {self.session.count} runs: once, some seconds.")
+        self.session.warm()
 
-    def _hello(self, message: dict) -> None:
-        self._show(message.get("request"))
+    def _advance(self, k: int | None) -> None:
+        self.session.advance(k)
 
     def _warm(self, message: dict) -> None:
-        if self.session.cold:
-            self._tell("compiling", f"Compiling the step of {self.session.count} runs: once, some seconds.", None)
-        self.session.warm()
-        self.session.score()
-        self._show(message.get("request"))
-
-    def _play(self, message: dict) -> None:
-        """One view drives at a time; the latest press of play is the one."""
-        self._driver = message.get("driver")
-        self._tell("driver", "", None)
-
-    def _step(self, message: dict) -> None:
-        if self._driver is None:  # a busy kernel may serve the first step before the press of play that it follows
-            self._driver = message.get("driver")
-        if message.get("driver") != self._driver:
-            elsewhere = "Training goes on in another view of this wall."
-            why = elsewhere if self._driver else "Interrupted. Press Play to go on."
-            return self._tell("stopped", why, message.get("request"))
-        self._take(message)
-        self._show(message.get("request"))
+        self._compile()
+        self._rest(message)
 
     def _once(self, message: dict) -> None:
-        self._take(message)
-        self.session.score()
-        self._show(message.get("request"))
-
-    def _take(self, message: dict) -> None:
-        k = message.get("steps")
-        if k is not None and (isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= 1024):
-            raise ValueError(f"steps must be a whole number from 1 to 1024, got {k!r}")
-        if self.session.cold:
-            self._tell("compiling", "Compiling the step for these rules: once, some seconds.", None)
-        self.session.advance(k)
+        k = asked_steps(message)
+        self._compile()
+        self._advance(k)
+        self._rest(message)
 
     def _rest(self, message: dict) -> None:
         """Training pauses: the score of exactly this step belongs to it."""
         self.session.score()
-        self._show(message.get("request"))
+        self.show(message.get("request"))
 
     def _set(self, message: dict) -> None:
-        name, value = message.get("name"), message.get("value")
-        if not isinstance(name, str) or name not in (*DIALS, *CHOICES):
-            raise ValueError(f"no control is named {name!r}; {suggestion(name, [*DIALS, *CHOICES])}")
-        # JSON has no infinity: where a dial may be without end, null is none
-        endless = name in DIALS and DIALS[name].scale == "log or none"
-        self.set(name, math.inf if endless and value is None else value)
+        self.set(*asked_move(message))
 
     def _reset(self, message: dict) -> None:
         self.reset(message.get("seed"))
@@ -575,13 +507,10 @@ class Wall(StillWidget):
         """Look at one run closely, or at none."""
         seed = message.get("seed")
         self.session.closer = None if seed is None else self.session.place(seed)
-        self._show(message.get("request"))
+        self.show(message.get("request"))
 
-    _ANSWERS = {  # noqa: RUF012
-        "hello": _hello,
+    answers: ClassVar = ANSWERS | {
         "warm": _warm,
-        "play": _play,
-        "step": _step,
         "once": _once,
         "rest": _rest,
         "set": _set,
@@ -589,21 +518,11 @@ class Wall(StillWidget):
         "look": _look,
     }
 
-    def interrupt(self) -> None:
-        """Pause, as the notebook's stop button asks; the page hears of it when it next asks for a step."""
-        self._driver = ""
-
-    def _tell(self, kind: str, text: str, request: Any) -> None:
-        self.send({"type": kind, "text": text, "request": request, "driver": self._driver})
-
     # ---- what the page is told ----
 
-    def _show(self, request: Any = None) -> None:
+    def show(self, request: Any = None) -> None:
         """Send one frame: a header, and the pictures and tracks of all runs in one block of bytes."""
-        runs, block = pack([frame(self.session)])
-        self._serial += 1
-        header = {"type": "frame", "request": request, "serial": self._serial, "driver": self._driver}
-        self.send({**header, "active": 0, "runs": runs}, [block])
+        self.send_frames([frame(self.session)], request)
 
     def _still(self) -> tuple[bytes, str]:
         return still(self.session)
@@ -733,6 +652,4 @@ def wall(
     >>> live.states.step.tolist()
     [5, 5, 5, 5]
     """
-    if isinstance(controls, str):
-        raise TypeError(f"controls must be a list of names, got {controls!r}; write [{controls!r}]")
     return Wall(WallSession(gan, target, hyper, seeds, seed), controls, language)

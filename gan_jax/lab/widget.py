@@ -1,34 +1,26 @@
-"""Sessions come in; a widget goes out. Messages come in from its page, frames go back.
-
-The page asks for a few steps, the kernel takes them and answers with one picture, the page paints it and asks again. So
-training needs no thread, never outruns the page, and stops with it.
-"""
+"""Sessions come in; a widget goes out: the live view of one to four runs in the plane."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import traitlets
 
 from .. import data
-from ..errors import Diverged, Menu, check_count, suggestion
-from ..explorer.page import StillWidget, pages
-from . import drawn, export, layers, measures, sharing, stages, timeline
+from ..errors import Diverged, Menu, check_count
+from ..explorer.page import pages
+from . import drawn, export, layers, live, measures, sharing, stages, timeline
 from .code import Code
 from .dials import CHOICES, CONTROLS, DIALS
-from .frames import pack
-from .interrupts import heed
+from .frames import Frame
 from .layers import LAYERS
+from .live import PAGE, Live, asked_move, described
 from .measures import CHARTS, MEASURES
 from .presets import PRESETS
 from .replay import FRAMES, Replay, record
 from .session import BUDGET, SHOWN, Session
 from .still import still
-from .words import LANGUAGES, words
-
-PAGE = Path(__file__).with_name("page")
 
 SCRIPTS = ("driver", "paint", "chart", "base", "controls", "presets", "layers", "eigen", "graph", "timebar",
            "drawing", "replay", "view")  # fmt: skip
@@ -38,7 +30,7 @@ MOST_RUNS = 4
 """Runs side by side; for more there is `wall`."""
 
 
-class Lab(StillWidget):
+class Lab(Live):
     """The live view of one to four runs in lock step. Make one with `open` or `compare`; end a cell with it.
 
     Attributes:
@@ -50,11 +42,7 @@ class Lab(StillWidget):
     """
 
     _esm = pages(*(PAGE / f"{name}.js" for name in SCRIPTS))
-    _css = pages(*sorted(PAGE.glob("*.css")))
-    _invitation = "Run this cell where widgets are shown to train it live."
 
-    setup = traitlets.Dict().tag(sync=True)
-    scene = traitlets.Dict().tag(sync=True)
     recorded = traitlets.Bytes(b"").tag(sync=True)
 
     def __init__(
@@ -68,14 +56,11 @@ class Lab(StillWidget):
         preset: str | None = None,
     ):
         self.sessions, self.names = list(sessions.values()), list(sessions)
-        self.active, self._serial = 0, 0
-        self._driver: str | None = None  # none yet; empty where training was stopped
+        self.active = 0
         self.layers = tuple(name for name in layers if name == "real" or LAYERS[name])
         self.charts = tuple(name for name in charts if CHARTS[name])
         self.replay: Replay | None = None
-        super().__init__(setup=self._describe(controls, language) | {"preset": preset}, scene=self._see())
-        self.on_msg(self._answer)
-        heed(self)
+        super().__init__(self._describe(controls, language) | {"preset": preset}, self._see())
 
     @property
     def session(self) -> Session:
@@ -196,23 +181,12 @@ class Lab(StillWidget):
 
     def _describe(self, controls: Sequence[str] | None, language: str | None) -> dict[str, Any]:
         """What the page builds itself from, once."""
-        if language not in (None, *LANGUAGES):
-            raise ValueError(
-                f"language must be one of {', '.join(LANGUAGES)}, or None for the page's, got {language!r}"
-            )
-        if isinstance(controls, str):
-            raise TypeError(f"controls must be a list of names, got {controls!r}; write [{controls!r}]")
-        shown = list(CONTROLS) if controls is None else [name for name in controls if [CONTROLS[name]]]
         return {
-            "controls": shown,
-            "dials": {name: dial._asdict() for name, dial in DIALS.items()},
-            "choices": {name: choice._asdict() for name, choice in CHOICES.items()},
+            **described(controls, CONTROLS, language),
             "presets": {
                 name: {"works": preset.works, "layers": list(preset.layers), "chart": preset.chart}
                 for name, preset in PRESETS.items()
             },
-            "words": words(),
-            "language": language,
             "layers": list(self.layers),
             "charts": list(self.charts),
             "all_layers": list(LAYERS),
@@ -227,55 +201,17 @@ class Lab(StillWidget):
     def _see(self) -> dict[str, Any]:
         return scene_of(self.names, self.sessions)
 
-    def _answer(self, _: Any, message: Any, buffers: Any) -> None:
-        """Serve one message of the page. Whatever goes wrong is told there: an exception here would be lost."""
-        request = message.get("request") if isinstance(message, dict) else None
-        with self.session.lock:
-            try:
-                if not isinstance(message, dict) or message.get("type") not in ANSWERS:
-                    raise ValueError(f"the page sent a message of an unknown kind: {str(message)[:80]}")
-                ANSWERS[message["type"]](self, {**message, "buffers": buffers or []})
-            except Diverged as fault:
-                self._driver = ""
-                self.tell("diverged", str(fault), request)
-                self.show()
-            except KeyboardInterrupt:
-                self._driver = ""
-                self.tell("stopped", "Interrupted. Press Play to go on.", request)
-            except Exception as error:
-                text = str(error) if isinstance(error, (ValueError, TypeError, KeyError)) else repr(error)
-                self.tell("error", text or repr(error), request)
-                self.show()
-
-    def interrupt(self) -> None:
-        """Pause, as the notebook's stop button asks; the page hears of it when it next asks for a step."""
-        self._driver = ""
-
-    def tell(self, kind: str, what: str | Mapping[str, Any] = "", request: Any = None) -> None:
-        """Send the page a message without a picture.
-
-        Args:
-            kind: its type; parts of the page get what the driver does not understand itself.
-            what: a sentence, or plain JSON.
-            request: the page's number of what is answered here.
-        """
-        more = {"text": what} if isinstance(what, str) else dict(what)
-        self.send({**more, "type": kind, "what": kind, "request": request, "driver": self._driver})
+    def _compile(self) -> None:
+        for session in self.sessions:
+            if session.cold:
+                self.tell("compiling", "Compiling the training step for these rules: once, a few seconds.")
+                session.warm()
 
     def show(self, request: Any = None) -> None:
         """Send one frame of all runs: a header, and one block of bytes."""
         frames = [stages.picture(session, self.layers, self.charts) for session in self.sessions]
-        runs, block = pack(frames)
-        self._serial += 1
-        header = {
-            "type": "frame",
-            "request": request,
-            "serial": self._serial,
-            "driver": self._driver,
-            "active": self.active,
-            "runs": [{"name": name, **run} for name, run in zip(self.names, runs, strict=True)],
-        }
-        self.send(header, [block])
+        named = [Frame({"name": name, **header}, rest) for name, (header, rest) in zip(self.names, frames, strict=True)]
+        self.send_frames(named, request, self.active)
 
     def _still(self) -> tuple[bytes, str]:
         return still(self.session)
@@ -300,10 +236,6 @@ def _ground(name: str, session: Session) -> dict[str, Any]:
 # ---- what the page may ask: each answer takes the lab and the message ----
 
 
-def _hello(lab: Lab, message: dict) -> None:
-    lab.show(message.get("request"))
-
-
 def _look(lab: Lab, message: dict) -> None:
     """Show other layers and charts from now on."""
     layers, charts = _names(message, "layers", LAYERS), _names(message, "charts", CHARTS)
@@ -318,50 +250,8 @@ def _names(message: dict, field: str, known: Any) -> list[str]:
     return [name for name in names if Menu(field, dict.fromkeys(known))[name] is None]
 
 
-def _play(lab: Lab, message: dict) -> None:
-    """One view drives at a time; the latest press of play is the one."""
-    lab._driver = message.get("driver")
-    lab.tell("driver")
-
-
-def _step(lab: Lab, message: dict) -> None:
-    if lab._driver is None:  # a busy kernel may serve the first step before the press of play that it follows
-        lab._driver = message.get("driver")
-    if message.get("driver") != lab._driver:
-        elsewhere = "Training goes on in another view of this lab."
-        why = elsewhere if lab._driver else "Interrupted. Press Play to go on."
-        return lab.tell("stopped", why, message.get("request"))
-    _once(lab, message)
-
-
-def _once(lab: Lab, message: dict) -> None:
-    k = message.get("steps")
-    if k is not None and (isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= 1024):
-        raise ValueError(f"steps must be a whole number from 1 to 1024, got {k!r}")
-    _compile(lab)
-    lab._advance(k)
-    lab.show(message.get("request"))
-
-
-def _warm(lab: Lab, message: dict) -> None:
-    _compile(lab)
-    lab.show(message.get("request"))
-
-
-def _compile(lab: Lab) -> None:
-    for session in lab.sessions:
-        if session.cold:
-            lab.tell("compiling", "Compiling the training step for these rules: once, a few seconds.")
-            session.warm()
-
-
 def _set(lab: Lab, message: dict) -> None:
-    name, value = message.get("name"), message.get("value")
-    if not isinstance(name, str) or name not in (*DIALS, *CHOICES):
-        raise ValueError(f"no control is named {name!r}; {suggestion(name, [*DIALS, *CHOICES])}")
-    # JSON has no infinity: where a dial may be without end, null is none
-    endless = name in DIALS and DIALS[name].scale == "log or none"
-    lab.set(name, np.inf if endless and value is None else value, everywhere=message.get("everywhere") is True)
+    lab.set(*asked_move(message), everywhere=message.get("everywhere") is True)
 
 
 def _preset(lab: Lab, message: dict) -> None:
@@ -391,13 +281,9 @@ def _run(lab: Lab, message: dict) -> int:
     return i
 
 
-ANSWERS: dict[str, Callable[[Lab, dict], None]] = {
-    "hello": _hello,
+Lab.answers = {
+    **live.ANSWERS,
     "look": _look,
-    "warm": _warm,
-    "play": _play,
-    "step": _step,
-    "once": _once,
     "set": _set,
     "preset": _preset,
     "reset": _reset,
