@@ -1,0 +1,363 @@
+"""A latent's size and an image's shape come in; the recipes of a DCGAN's generator and discriminator go out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from ..errors import Menu, check_count
+from .dropout import check_rate
+from .groups import minibatch_stddev as with_stddev
+from .images import (
+    IMAGE_ACTIVATIONS,
+    UPSAMPLINGS,
+    Conv,
+    Finish,
+    checked_shape,
+    dense,
+    halvings,
+    up,
+)
+from .labels import Labels, one_hot
+from .menus import INITIALISERS, NORMALISATIONS
+from .recipes import ImageRecipe
+from .spectral import Spectral, SpectralConv
+
+G_NORMALISATIONS = Menu("normalisation of a generator", {name: name for name in ("batch", "none", "layer")})
+G_CONDITIONINGS = Menu("conditioning of a generator", {name: name for name in ("concatenate", "batch_norm")})
+D_CONDITIONINGS = Menu("conditioning of a discriminator", {name: name for name in ("concatenate", "projection")})
+
+KERAS = {"momentum": 0.99, "epsilon": 1e-3}
+"""Batch norm as Keras has it, and so the tutorial."""
+
+
+class DcganGenerator(nnx.Module):
+    """A dense layer to a small image of many channels, doubled until it is as large as asked; made by its recipe."""
+
+    def __init__(self, recipe: "DcganGeneratorRecipe", rngs: nnx.Rngs):
+        self.recipe, r = recipe, recipe
+        height, width, colours = r.image_shape
+        times = halvings(r.image_shape)
+        widths = [r.width * 2**i for i in reversed(range(times))]
+        if r.tutorial:
+            widths = [2 * widths[0], *widths]
+        self.small = height // 2**times, width // 2**times, widths[0]
+        told = r.classes if r.conditioning == "batch_norm" else 0
+        bias = r.normalisation == "none"
+        rules: dict[str, Any] = {"activation": r.activation, "normalisation": r.normalisation, "classes": told}
+        rules |= KERAS if r.tutorial else {}
+
+        numbers = self.small[0] * self.small[1] * self.small[2]
+        self.dense = dense(r.latent_dim + r.classes - told, numbers, r.initialiser, rngs, bias=bias)
+        self.dense_finish = Finish(numbers if r.tutorial else self.small[2], rngs, **rules)
+        self.layers = len(widths)
+        for i, (inputs, outputs) in enumerate(zip(widths, [*widths[1:], colours], strict=True)):
+            shape = (r.kernel, r.kernel, inputs, outputs)
+            last = i == self.layers - 1
+            with_bias = bias or (last and not r.tutorial)
+            if r.tutorial and i == 0:
+                layer: nnx.Module = Conv(shape, 1, r.initialiser, rngs, bias=bias, transposed=True)
+            else:
+                layer = up(r.upsampling, shape, r.initialiser, rngs, bias=with_bias)
+            setattr(self, f"layer_{i}", layer)
+            if not last:
+                setattr(self, f"finish_{i}", Finish(outputs, rngs, **rules))
+
+    def __call__(self, z: Float[Array, "n latent_dim"], labels: Labels | None = None) -> Float[Array, "n h w c"]:
+        told = one_hot(labels, self.recipe.classes, len(z)).astype(z.dtype)
+        joined = self.recipe.classes and self.recipe.conditioning == "concatenate"
+        x = self.dense(jnp.concatenate([z, told], axis=1) if joined else z)
+        if self.recipe.tutorial:
+            x = self.dense_finish(x, told).reshape(-1, *self.small)
+        else:
+            x = self.dense_finish(x.reshape(-1, *self.small), told)
+        for i in range(self.layers):
+            x = getattr(self, f"layer_{i}")(x)
+            x = getattr(self, f"finish_{i}")(x, told) if i < self.layers - 1 else jnp.tanh(x)
+        return x
+
+
+class DcganDiscriminator(nnx.Module):
+    """Convolutions of stride 2 until the image is small, then a dense layer to a logit; made by its recipe."""
+
+    def __init__(self, recipe: "DcganDiscriminatorRecipe", rngs: nnx.Rngs):
+        self.recipe, r = recipe, recipe
+        height, width, channels = r.image_shape
+        spectral = r.normalisation == "spectral"
+        channels += r.classes if r.conditioning == "concatenate" else 0
+        self.layers = halvings(r.image_shape)
+        for i in range(self.layers):
+            outputs = r.width * 2**i
+            shape = (r.kernel, r.kernel, channels, outputs)
+            normalised = i > 0 and r.normalisation in ("batch", "layer")  # not the layer that sees the images
+            if spectral:
+                layer: nnx.Module = SpectralConv(shape, 2, INITIALISERS[r.initialiser], rngs)
+            else:
+                layer = Conv(shape, 2, r.initialiser, rngs, bias=not normalised)
+            setattr(self, f"layer_{i}", layer)
+            finish = Finish(
+                outputs,
+                rngs,
+                activation=r.activation,
+                normalisation=r.normalisation if normalised else "none",
+                dropout=r.dropout,
+            )
+            setattr(self, f"finish_{i}", finish)
+            channels = outputs
+        features = (height >> self.layers) * (width >> self.layers) * channels
+        projected = r.classes and r.conditioning == "projection"
+        self.by_label = Labelled(r.classes, features, r.initialiser, spectral, rngs) if projected else None
+        features += bool(r.minibatch_stddev)
+        self.dense = dense(features, 1, r.initialiser, rngs, spectral=spectral)
+        self.heads = dense(features, r.heads, r.initialiser, rngs, spectral=spectral) if r.heads else None
+
+    def __call__(
+        self, x: Float[Array, "n ..."], labels: Labels | None = None
+    ) -> Float[Array, "n 1"] | tuple[Float[Array, "n 1"], Float[Array, "n heads"]]:
+        r, x = self.recipe, self.recipe.as_images(x)
+        told = one_hot(labels, r.classes, len(x)).astype(x.dtype)
+        if r.classes and r.conditioning == "concatenate":
+            planes = jnp.broadcast_to(told[:, None, None, :], (*x.shape[:3], r.classes))
+            x = jnp.concatenate([x, planes], axis=-1)
+        for i in range(self.layers):
+            x = getattr(self, f"finish_{i}")(getattr(self, f"layer_{i}")(x), told)
+        x = x.reshape(len(x), -1)
+        projection = 0 if self.by_label is None else self.by_label(x, told)
+        x = with_stddev(x, r.minibatch_stddev) if r.minibatch_stddev else x
+        logits = self.dense(x) + projection
+        return logits if self.heads is None else (logits, self.heads(x))
+
+
+class Labelled(nnx.Module):
+    """How far a sample's features point in the direction of its label: `sum_j features_j V[label, j]`.
+
+    Source: Miyato and Koyama 2018, "cGANs with Projection Discriminator", equation 3.
+    """
+
+    def __init__(self, classes: int, features: int, initialiser: str, spectral: bool, rngs: nnx.Rngs):
+        init = INITIALISERS[initialiser]
+        self.table = Spectral((classes, features), init, rngs) if spectral else None
+        self.kernel = None if spectral else nnx.Param(init(rngs.params(), (classes, features)))
+
+    def __call__(self, features: Float[Array, "n f"], told: Float[Array, "n classes"]) -> Float[Array, "n 1"]:
+        directions = self.kernel[...] if self.table is None else self.table.weights()  # type: ignore[index]
+        return jnp.sum(features * (told @ directions), axis=1, keepdims=True)
+
+
+@dataclass(frozen=True, repr=False)
+class DcganGeneratorRecipe(ImageRecipe):
+    """What `dcgan_generator` returns: hashable, and callable with `nnx.Rngs`."""
+
+    latent_dim: int
+    upsampling: str
+    normalisation: str
+    activation: str
+    initialiser: str
+    kernel: int
+    conditioning: str
+    tutorial: bool = False
+
+    @staticmethod
+    def maker() -> Callable[..., "DcganGeneratorRecipe"]:
+        return dcgan_generator
+
+    @property
+    def inputs(self) -> int:
+        """Numbers in z, the label not counted."""
+        return self.latent_dim
+
+    @property
+    def heads(self) -> int:
+        """A generator has none."""
+        return 0
+
+    def __call__(self, rngs: nnx.Rngs) -> DcganGenerator:
+        return DcganGenerator(self, rngs)
+
+
+@dataclass(frozen=True, repr=False)
+class DcganDiscriminatorRecipe(ImageRecipe):
+    """What `dcgan_discriminator` returns: hashable, and callable with `nnx.Rngs`."""
+
+    normalisation: str
+    activation: str
+    initialiser: str
+    kernel: int
+    dropout: float
+    conditioning: str
+    heads: int
+    minibatch_stddev: int
+    tutorial: bool = False
+
+    @staticmethod
+    def maker() -> Callable[..., "DcganDiscriminatorRecipe"]:
+        return dcgan_discriminator
+
+    @property
+    def inputs(self) -> int:
+        """Numbers in an image, the label not counted."""
+        return self.pixels
+
+    @property
+    def group(self) -> int:
+        """Samples whose outputs depend on each other."""
+        return max(self.minibatch_stddev, 1)
+
+    def __call__(self, rngs: nnx.Rngs) -> DcganDiscriminator:
+        return DcganDiscriminator(self, rngs)
+
+
+def dcgan_generator(
+    latent_dim: int = 100,
+    image_shape: tuple[int, int, int] = (28, 28, 1),
+    width: int = 64,
+    *,
+    upsampling: str = "transposed",
+    normalisation: str = "batch",
+    activation: str = "relu",
+    initialiser: str = "normal_0.02",
+    kernel: int = 5,
+    classes: int = 0,
+    conditioning: str = "concatenate",
+) -> DcganGeneratorRecipe:
+    """Describe a DCGAN's generator: dense, then convolutions that double the side, tanh at the end.
+
+    Args:
+        latent_dim: numbers in z.
+        image_shape: (height, width, channels); the sides are halved as `halvings` says: 28 to 7, 32 to 4, 8 to 2.
+        width: channels of the layer before the image, doubled with each halving of the side.
+        upsampling: name in `UPSAMPLINGS`.
+        normalisation: "batch" as published, "none", or "layer"; before each activation, not at the output.
+        activation: name in `IMAGE_ACTIVATIONS`.
+        initialiser: name in `INITIALISERS`, for the weights.
+        kernel: side of the kernels, in pixels.
+        classes: labels that it is told: `module(z, labels)`; 0 for none.
+        conditioning: how it is told: "concatenate" joins a row that is 1 at the label to z (Mirza and Osindero 2014);
+            "batch_norm" gives each label its own scale and shift after each normalisation (see `ConditionalBatchNorm`).
+
+    Returns:
+        A recipe. Its modules map z, shape (n, latent_dim), to images in [-1, 1], shape (n, *image_shape). Batch norm
+        keeps running means with momentum 0.9 and adds 1e-5 to the variance, as the authors' code does.
+
+    Raises:
+        ValueError: sides that cannot be halved, a number that is no count, or a conditional norm without batch norm.
+        UnknownName: a name that is not on its menu.
+
+    Source: Radford et al. 2016, "Unsupervised Representation Learning with Deep Convolutional Generative Adversarial
+    Networks", section 3.
+
+    >>> dcgan_generator(16, (8, 8, 1), 4)(nnx.Rngs(0))(jnp.zeros((2, 16))).shape
+    (2, 8, 8, 1)
+    >>> dcgan_generator(16, upsampling="resize")
+    nets.dcgan_generator(16, (28, 28, 1), 64, upsampling='resize')
+    """
+    UPSAMPLINGS[upsampling], G_NORMALISATIONS[normalisation], IMAGE_ACTIVATIONS[activation]
+    INITIALISERS[initialiser], G_CONDITIONINGS[conditioning]
+    for count, name in ((latent_dim, "latent_dim"), (width, "width"), (kernel, "kernel")):
+        check_count(count, name)
+    check_count(classes, "classes", least=0)
+    if conditioning == "batch_norm" and (normalisation != "batch" or not classes):
+        raise ValueError(
+            "conditioning by batch norm needs normalisation='batch' and classes of at least 1, got "
+            f"normalisation={normalisation!r} and classes={classes}"
+        )
+    return DcganGeneratorRecipe(
+        checked_shape(image_shape), int(width), int(classes), int(latent_dim), upsampling, normalisation, activation,
+        initialiser, int(kernel), conditioning,
+    )  # fmt: skip
+
+
+def dcgan_discriminator(
+    image_shape: tuple[int, int, int] = (28, 28, 1),
+    width: int = 64,
+    *,
+    normalisation: str = "none",
+    activation: str = "leaky_relu",
+    initialiser: str = "normal_0.02",
+    kernel: int = 5,
+    dropout: float | int = 0.0,
+    classes: int = 0,
+    conditioning: str = "concatenate",
+    heads: int = 0,
+    minibatch_stddev: int = 0,
+) -> DcganDiscriminatorRecipe:
+    """Describe a DCGAN's discriminator: convolutions of stride 2, then a dense layer to one logit.
+
+    Args:
+        image_shape: (height, width, channels), halved as in `dcgan_generator`; with `Gan(packing=p)`, p times the
+            channels.
+        width: channels after the first convolution, doubled with each further one.
+        normalisation: "none"; "batch" (published) or "layer" after each convolution but the first; "spectral" in every
+            layer.
+        activation: name in `IMAGE_ACTIVATIONS`.
+        initialiser: name in `INITIALISERS`, for the weights.
+        kernel: side of the kernels, in pixels.
+        dropout: share of the features set to 0 after each activation while it trains.
+        classes: labels that it is told: `module(x, labels)`; 0 for none.
+        conditioning: how it is told: "concatenate" adds a plane a class to the image, 1 for the label's; "projection"
+            adds the features' product with a vector of the label's to the logit (Miyato and Koyama 2018).
+        heads: further outputs beside the logit, from the same features: the module gives the pair of shapes (n, 1)
+            and (n, heads).
+        minibatch_stddev: samples a group that are compared before the last layer, see `minibatch_stddev`; 0 for none.
+
+    Returns:
+        A recipe. Its modules map images, shape (n, *image_shape) or flat, to logits, shape (n, 1).
+
+    Raises:
+        ValueError: sides that cannot be halved, a number that is no count, or a rate outside [0, 1).
+        UnknownName: a name that is not on its menu.
+
+    Source: Radford et al. 2016, section 3.
+
+    >>> module = dcgan_discriminator((8, 8, 1), 4, classes=10, conditioning="projection")(nnx.Rngs(0))
+    >>> module(jnp.zeros((2, 8, 8, 1)), jnp.array([3, 5])).shape
+    (2, 1)
+    """
+    NORMALISATIONS[normalisation], IMAGE_ACTIVATIONS[activation], INITIALISERS[initialiser]
+    D_CONDITIONINGS[conditioning]
+    check_rate(dropout)
+    check_count(width, "width")
+    check_count(kernel, "kernel")
+    for count, name in ((classes, "classes"), (heads, "heads"), (minibatch_stddev, "minibatch_stddev")):
+        check_count(count, name, least=0)
+    if minibatch_stddev == 1:
+        raise ValueError("minibatch_stddev must be 0, for none, or a group of at least 2 samples to compare, got 1")
+    return DcganDiscriminatorRecipe(
+        checked_shape(image_shape), int(width), int(classes), normalisation, activation, initialiser, int(kernel),
+        float(dropout), conditioning, int(heads), int(minibatch_stddev),
+    )  # fmt: skip
+
+
+def tutorial_generator() -> DcganGeneratorRecipe:
+    """The generator of TensorFlow's DCGAN tutorial: 100 numbers to 28 x 28 x 1, 2,330,944 numbers (batch norm's running
+    means and variances among them).
+
+    Dense to 7 x 7 x 256, batch norm of each of these numbers; transposed convolutions with 5 x 5 kernels and no biases
+    to 128 (stride 1), 64 and 1 channels (stride 2), with batch norm (momentum 0.99, epsilon 1e-3) and leaky ReLU (0.3)
+    between them; tanh.
+
+    Source: tensorflow.org/tutorials/generative/dcgan.
+
+    >>> tutorial_generator().inputs
+    100
+    """
+    usual = dcgan_generator(activation="leaky_relu_0.3", initialiser="glorot")
+    return replace(usual, tutorial=True)
+
+
+def tutorial_discriminator() -> DcganDiscriminatorRecipe:
+    """The discriminator of TensorFlow's DCGAN tutorial: 28 x 28 x 1 to a logit, 212,865 parameters.
+
+    Convolutions with 5 x 5 kernels, stride 2 and biases to 64 and 128 channels, each with leaky ReLU (0.3) and dropout
+    (0.3); dense.
+
+    Source: tensorflow.org/tutorials/generative/dcgan.
+
+    >>> tutorial_discriminator().inputs
+    784
+    """
+    usual = dcgan_discriminator(activation="leaky_relu_0.3", initialiser="glorot", dropout=0.3)
+    return replace(usual, tutorial=True)
