@@ -177,7 +177,8 @@ def load(
         raise ValueError(f"{origin} of step {step} is damaged; {remedy} ({why})") from error
     if isinstance(like, Sweep):
         return _restore_sweep(saved, like, origin)
-    return _checked(saved, like, origin, saved_configuration(folder, step), configuration(like.gan, None, target), changed)
+    here = configuration(like.gan, None, target)
+    return _checked(saved, like, origin, saved_configuration(folder, step), here, changed)
 
 
 def saved_configuration(folder: str | Path, step: int | None = None) -> Configuration:
@@ -312,7 +313,8 @@ def _text(value: Any) -> str:
         return f"({', '.join(map(_text, value))})"
     if isinstance(getattr(value, "name", None), str):  # losses and penalties
         return value.name
-    if is_dataclass(value) and not isinstance(value, type):
+    # a dataclass that says for itself how it is shown does so below
+    if is_dataclass(value) and not isinstance(value, type) and value.__dataclass_params__.repr:  # type: ignore[attr-defined]
         told = {f.name: getattr(value, f.name) for f in fields(value) if f.repr}
         usual = {f.name: f.default for f in fields(value)}
         parts = [f"{n}={_text(v)}" for n, v in told.items() if _text(v) != _text(usual[n])]
@@ -349,6 +351,7 @@ def _manager(path: Path, keep: int | None) -> Any:
     ocp = _orbax()
     return ocp.CheckpointManager(
         path,
+        item_handlers=ocp.StandardCheckpointHandler(),
         options=ocp.CheckpointManagerOptions(
             max_to_keep=keep, enable_async_checkpointing=False, cleanup_tmp_directories=keep is not None
         ),
