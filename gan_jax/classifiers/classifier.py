@@ -52,6 +52,22 @@ class Classifier:
         Raises:
             ValueError: images of another shape.
         """
+        # on an accelerator the default precision could give another class than on a CPU
+        last = jnp.matmul(self.features(images), self.weights[-1], precision="highest") + self.biases[-1][None]
+        return jax.nn.log_softmax(last)
+
+    def features(self, images: Float[Array | np.ndarray, "n height width"]) -> Float[Array, "n features"]:
+        """The activations of the last hidden layer (after its ReLU): what a score of images compares.
+
+        Args:
+            images: shape (n, height, width), in [-1, 1], as for a call.
+
+        Returns:
+            Numbers of at least 0, shape (n, width of the last hidden layer); 64 for those that are shipped.
+
+        Raises:
+            ValueError: images of another shape.
+        """
         if np.shape(images)[1:] != self.image_shape:
             raise ValueError(
                 f"this classifier ({self.name}) reads images of shape (n, {self.image_shape[0]}, "
@@ -60,11 +76,9 @@ class Classifier:
         height, width = (side // self.pool for side in self.image_shape)
         squares = jnp.clip(jnp.asarray(images), -1.0, 1.0).reshape(-1, height, self.pool, width, self.pool)
         x = jnp.mean(squares, axis=(2, 4)).reshape(-1, height * width)
-        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = jax.nn.relu(x) if i else x
-            # on an accelerator the default precision could give another class than on a CPU
-            x = jnp.matmul(x, weight, precision="highest") + bias[None]
-        return jax.nn.log_softmax(x)
+        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            x = jax.nn.relu(jnp.matmul(x, weight, precision="highest") + bias[None])
+        return x
 
 
 class Shipped(NamedTuple):

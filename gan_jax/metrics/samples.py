@@ -26,7 +26,7 @@ def check(samples: Any, target: Any, *, modes: bool = False) -> Array:
         raise ValueError(
             f"samples must be of shape {_shown(target.shape)}, as the target's are, got {np.shape(samples)}"
         )
-    return _finite(samples)
+    return check_finite(samples)
 
 
 def check_stacked(samples: Any, target: Any) -> Array:
@@ -39,14 +39,15 @@ def check_stacked(samples: Any, target: Any) -> Array:
     flat, image = (int(np.prod(target.image_shape)),), target.image_shape
     if np.shape(samples)[1:] not in (flat, image) or not np.shape(samples)[0]:
         raise ValueError(f"samples must be of shape {_shown(flat)} or {_shown(image)}, got {np.shape(samples)}")
-    return _finite(samples)
+    return check_finite(samples)
 
 
 def _shown(shape: tuple[int, ...]) -> str:
     return f"(n, {', '.join(map(str, shape))})"
 
 
-def _finite(samples: Any) -> Array:
+def check_finite(samples: Any) -> Array:
+    """Raise unless every number is finite; inside `jit`, where none is known, nothing is checked."""
     samples = jnp.asarray(samples)
     if not isinstance(samples, jax.core.Tracer) and not bool(jnp.isfinite(samples).all()):
         bad = int(jnp.sum(~jnp.isfinite(samples.reshape(len(samples), -1)).all(axis=1)))

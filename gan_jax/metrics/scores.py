@@ -111,14 +111,20 @@ class Score(NamedTuple):
 
 
 class Scorecard(list[Score]):
-    """A list of `Score`s that shows itself as a table."""
+    """A list of `Score`s that shows itself as a table.
 
-    def __init__(self, scores: Sequence[Score], n: int):
+    Args:
+        scores: its rows.
+        n: samples that were scored.
+        beside: what the last column shows.
+    """
+
+    def __init__(self, scores: Sequence[Score], n: int, *, beside: str = "perfect generator"):
         super().__init__(scores)
-        self.n = n
+        self.n, self.beside = n, beside
 
     def _cells(self) -> list[tuple[str, str, str]]:
-        head = (f"{self.n} samples", "score", "perfect generator")
+        head = (f"{self.n} samples", "score", self.beside)
         return [head, *((row.metric, f"{row.score:.4g}", repr(row.perfect)) for row in self)]
 
     def __repr__(self) -> str:
