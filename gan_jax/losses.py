@@ -1,4 +1,4 @@
-"""Logits of real and fake samples come in; the two players' losses, both to be minimised, and penalties on D go out.
+"""Logits of real and fake samples come in; the players' losses, both to be minimised, and what is added to them go out.
 
 A logit is the discriminator's output before any sigmoid: `D(x) = sigmoid(logit)`. Writing every loss on logits
 through `softplus(a) = log(1 + e^a)` keeps value and gradient finite where `log(sigmoid(a))` is -inf.
@@ -7,16 +7,17 @@ Under each loss stand its two terms, the logit a* that serves D best at the log 
 step of G against a* descends; `theory.optimal_output` and `theory.driven_by` compute both.
 """
 
+import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.nn import softplus
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int32, Key
 
-from .errors import Menu
+from .errors import Menu, check_count
 
 Logits = Float[Array | np.ndarray, " n"]
 Scalar = Float[Array, ""]
@@ -237,3 +238,84 @@ PENALTIES: Menu[Penalty | None] = Menu(
     {"none": None, "r1": r1, "r2": r2, "r1_and_r2": r1_and_r2, "wgan_gp": wgan_gp, "dragan": dragan},
 )
 """Every penalty, by the name under which it stands in this module."""
+
+Heads = Float[Array, "n k"]
+Labels = Int32[Array, " n"] | None
+Code = Float[Array, "n c"] | None
+
+
+class Auxiliary(NamedTuple):
+    """What both players minimise besides the game, times `Hyperparams.auxiliary_weight`: losses of D's further outputs.
+
+    D has k outputs a sample beside its logit, its heads. They guess what the sample was made from, and both players
+    are paid for a right guess: D learns to guess, and G to make samples from which it can be guessed.
+
+    Attributes:
+        discriminator: `(real_heads, fake_heads, labels, code) -> scalar`; heads of shape (n, k), the labels that the
+            real and the fake samples share, shape (n,), None without them; the code in the latents of the fake ones,
+            shape (n, categories + continuous).
+        generator: `(fake_heads, labels, code) -> scalar`.
+        name: for labels.
+        categories: values of the code's category; 0 for none. Its one-hot is followed by
+        continuous: numbers of the code, uniform on [-1, 1]. The code stands at the end of each latent.
+    """
+
+    discriminator: Callable[[Heads, Heads, Labels, Code], Scalar]
+    generator: Callable[[Heads, Labels, Code], Scalar]
+    name: str = "custom"
+    categories: int = 0
+    continuous: int = 0
+
+
+def _right_class(heads: Heads, labels: Any) -> Scalar:
+    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(heads), labels[:, None], axis=1))
+
+
+auxiliary_classifier = Auxiliary(
+    lambda real, fake, labels, code: _right_class(real, labels) + _right_class(fake, labels),
+    lambda fake, labels, code: _right_class(fake, labels),
+    "auxiliary classifier",
+)
+"""AC-GAN: the heads are logits of the classes. `D: -E log P(y | x) - E log P(y | G(z, y))`, `G: -E log P(y | G(z, y))`.
+D is not told the labels, G is. Odena, Olah and Shlens 2017, equations 2 and 3."""
+
+
+@functools.cache
+def information(categories: int = 10, continuous: int = 2) -> Auxiliary:
+    """InfoGAN: D's heads guess the code c at the end of each latent, `D, G: -E log Q(c | G(z))`.
+
+    This is an upper bound of H(c) - I(c; G(z)), so minimising it raises the mutual information between the code and
+    the samples. Q is a softmax over the category and a Gaussian of standard deviation 1 around a mean for each
+    further number, so that D needs `categories + continuous` heads.
+
+    Args:
+        categories: values of the category, drawn uniformly; 0 for none.
+        continuous: further numbers, drawn uniformly from [-1, 1].
+
+    Returns:
+        An `Auxiliary`; the same one for the same counts.
+
+    Raises:
+        ValueError: there is no code.
+
+    Source: Chen et al. 2016, "InfoGAN", equations 5 and 6.
+
+    >>> guess = jnp.array([[20.0, 0.0, 0.5]])  # sure of the first category; 0.5 for the number
+    >>> float(information(2, 1).generator(guess, None, jnp.array([[1.0, 0.0, 0.5]])).round(4))
+    0.0
+    """
+    check_count(categories, "categories", least=0)
+    check_count(continuous, "continuous", least=0)
+    if categories + continuous == 0 or categories == 1:
+        raise ValueError(
+            f"a code needs at least 2 categories or 1 continuous number, got {categories} and {continuous}"
+        )
+
+    def unlikely(fake: Heads, labels: Any, code: Any) -> Scalar:
+        category = -jnp.sum(code[:, :categories] * jax.nn.log_softmax(fake[:, :categories]), axis=1)
+        numbers = 0.5 * jnp.sum((fake[:, categories:] - code[:, categories:]) ** 2, axis=1)
+        return jnp.mean(category + numbers if categories else numbers)
+
+    return Auxiliary(
+        lambda real, fake, labels, code: unlikely(fake, labels, code), unlikely, "information", categories, continuous
+    )

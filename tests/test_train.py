@@ -206,7 +206,8 @@ def test_moving_a_dial_the_target_or_the_number_of_steps_compiles_nothing(small_
 
 @pytest.mark.parametrize("dial", [f.name for f in fields(Hyperparams)])
 def test_every_dial_does_something(ring, dial):
-    gan = Gan(nets.mlp(2, 16, 2), nets.mlp(2, 16, 1), batch_size=32, penalty=losses.r1)
+    d = nets.mlp(2, 16, 1, heads=1)
+    gan = Gan(nets.mlp(2, 16, 2), d, batch_size=32, penalty=losses.r1, auxiliary=losses.information(0, 1))
     values = {"weight_clip": 0.01, "instance_noise": 0.5, "ema_decay": 0.5, "penalty_weight": 5.0}
     start, hyper = train.init(gan, Hyperparams(), KEY), Hyperparams(instance_noise=0.1)
     usual, _ = train.steps(gan, hyper, ring, start, 5)

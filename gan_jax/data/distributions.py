@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int32, Key
 
 from ..errors import Menu, check_count
 
@@ -31,6 +31,20 @@ class Target(Protocol):
     def shape(self) -> tuple[int, ...]: ...
 
     def sample(self, key: Key[Array, ""], n: int) -> Float[Array, "n ..."]: ...
+
+
+@runtime_checkable
+class Labelled(Target, Protocol):
+    """A target whose samples have classes, for a GAN that is told them.
+
+    Attributes:
+        classes: how many there are.
+    """
+
+    @property
+    def classes(self) -> int: ...
+
+    def sample_labelled(self, key: Key[Array, ""], n: int) -> tuple[Float[Array, "n ..."], Int32[Array, " n"]]: ...
 
 
 @functools.partial(jax.tree_util.register_dataclass)
@@ -55,15 +69,24 @@ class Mixture:
     def shape(self) -> tuple[int, ...]:
         return (self.means.shape[-1],)
 
+    @property
+    def classes(self) -> int:
+        """How many modes there are: the class of a sample is the mode that it was drawn from."""
+        return self.means.shape[-2]
+
     def sample(self, key: Key[Array, ""], n: int) -> Float[Array, "n d"]:
         """Draw n samples, shape (n, d)."""
+        return self.sample_labelled(key, n)[0]
+
+    def sample_labelled(self, key: Key[Array, ""], n: int) -> tuple[Float[Array, "n d"], Int32[Array, " n"]]:
+        """Draw what `sample` draws with the same key, and the mode that each was drawn from, shape (n,)."""
         mode_key, noise_key = jax.random.split(key)
         # one uniform a sample and a look-up: `jax.random.categorical` would draw k of them
         heights = jnp.cumsum(self.weights)
         u = jax.random.uniform(mode_key, (n,)) * heights[-1]
         mode = jnp.sum(u[:, None] >= heights[None, :-1], axis=1)
         noise = jax.random.normal(noise_key, (n, self.means.shape[-1]))
-        return self.means[mode] + self.scales[mode, None] * noise
+        return self.means[mode] + self.scales[mode, None] * noise, mode.astype(jnp.int32)
 
     def log_prob(self, x: Float[Array | np.ndarray, "*n d"]) -> Float[Array, "*n"]:
         """Logarithm of the density at x, in nats; x of shape (..., d)."""

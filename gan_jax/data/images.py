@@ -40,6 +40,7 @@ class Dataset:
         name: for messages and titles.
         peak: the byte that stands for white: 255, or 16 for scikit-learn's digits.
         flat: whether a sample is a vector of height x width x channels numbers, as an MLP takes it.
+        classes: how many classes there are; labels go from 0 to classes - 1.
     """
 
     images: UInt8[Array, "*batch size height width channels"] = field(repr=False)
@@ -47,6 +48,7 @@ class Dataset:
     name: str = field(default="images", metadata={"static": True})
     peak: int = field(default=255, metadata={"static": True})
     flat: bool = field(default=True, metadata={"static": True})
+    classes: int = field(default=1, repr=False, metadata={"static": True})
 
     def __len__(self) -> int:
         return len(self.images)
@@ -69,6 +71,10 @@ class Dataset:
         Raises:
             ValueError: n is larger than the data set.
         """
+        return self.sample_labelled(key, n)[0]
+
+    def sample_labelled(self, key: Key[Array, ""], n: int) -> tuple[Float[Array, "n ..."], Int32[Array, " n"]]:
+        """Draw what `sample` draws with the same key, and the class of each, shape (n,)."""
         if n > len(self):
             raise ValueError(
                 f"{n} samples were asked for at once and {self.name} has {len(self)} images; "
@@ -77,7 +83,7 @@ class Dataset:
         index = jax.random.randint(key, (n,), 0, len(self))
         batch = self.images[index].astype(jnp.float32)
         # scaled last: peak / peak cannot leave [-1, 1], even compiled as a product with the rounded 1 / peak
-        return ((2 * batch - self.peak) / self.peak).reshape(n, *self.shape)
+        return ((2 * batch - self.peak) / self.peak).reshape(n, *self.shape), self.labels[index]
 
 
 def dataset(
@@ -92,7 +98,7 @@ def dataset(
 
     Args:
         images: bytes (uint8), shape (size, height, width) or (size, height, width, channels).
-        labels: whole numbers, shape (size,); all 0 when left out.
+        labels: whole numbers from 0, shape (size,); all 0 when left out.
         name: for messages and titles.
         peak: the byte that stands for white.
         flat: whether a sample is a vector, as an MLP takes it.
@@ -101,7 +107,7 @@ def dataset(
         A `Dataset` with samples of shape (n, height x width x channels) if flat, else (n, height, width, channels).
 
     Raises:
-        ValueError: the images are not bytes, are none, exceed `peak`, or labels are not as many as images.
+        ValueError: the images are not bytes, are none, exceed `peak`; labels are negative, or not as many as images.
 
     >>> few = dataset(np.zeros((3, 4, 5), np.uint8), name="black")
     >>> few.shape, few.image_shape, len(few)
@@ -120,9 +126,12 @@ def dataset(
         raise ValueError(
             f"{len(images)} images need as many whole numbers as labels, got {labels.dtype} of shape {labels.shape}"
         )
+    if labels.min() < 0:
+        raise ValueError(f"labels must be 0, 1, 2 ..., got {labels.min()}; number the classes from 0")
     if images.max() > peak:
         raise ValueError(f"peak is {peak}, and an image has the value {images.max()}; set peak to the largest value")
-    return Dataset(jnp.asarray(images), jnp.asarray(labels, jnp.int32), name, int(peak), bool(flat))
+    classes = int(labels.max()) + 1
+    return Dataset(jnp.asarray(images), jnp.asarray(labels, jnp.int32), name, int(peak), bool(flat), classes)
 
 
 @runtime_checkable

@@ -32,6 +32,7 @@ DIALS: Menu[Dial] = Menu(
         "label_smoothing": Dial("linear", 0.0, 0.5),
         "weight_clip": Dial("log or none", 1e-3, 1e1),
         "ema_decay": Dial("near 1", 0.0, 0.9999),
+        "auxiliary_weight": Dial("log or 0", 1e-3, 1e2),
     },
 )
 """Every dial of `Hyperparams`, in the order in which they are shown."""

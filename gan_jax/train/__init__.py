@@ -7,7 +7,7 @@ so moving a dial never compiles again and sweeping it is a `vmap`. Randomness is
 from .game import init, step
 from .hyperparams import RANGES, Hyperparams, dials
 from .loops import advance, check, run, steps
-from .rules import LATENTS, OPTIMIZERS, UPDATES, Gan
+from .rules import LATENTS, OPTIMIZERS, PRECISIONS, UPDATES, Gan
 from .stages import Stages, Update, stages
 from .states import RISING, History, State, join, judge
 from .sweeps import Sweep, sweep, sweep_plan
@@ -15,6 +15,7 @@ from .sweeps import Sweep, sweep, sweep_plan
 __all__ = [
     "LATENTS",
     "OPTIMIZERS",
+    "PRECISIONS",
     "RANGES",
     "RISING",
     "UPDATES",

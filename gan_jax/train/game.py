@@ -8,14 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Key, PyTree
 
-from ..data import Target
+from ..data import Labelled, Target
 from ..errors import check_key
 from ..losses import Loss
 from ..nets import pack
 from .hyperparams import Hyperparams, dials
-from .rules import OPTIMIZERS, Gan
+from .rules import OPTIMIZERS, PRECISIONS, Gan
 from .states import History, State
 
 
@@ -61,13 +62,25 @@ def _init(gan: Gan, hyper: Hyperparams, key: Key[Array, ""]) -> State:
 _init_compiled = jax.jit(_init, static_argnums=0)
 
 
-def _apply(definition: Any, params: PyTree, rest: PyTree, x: Float[Array, "n ..."]) -> tuple[Array, PyTree]:
-    """Call a module as it is while it trains; what it changes in itself comes back instead of staying in it."""
+def _apply(
+    gan: Gan, definition: Any, params: PyTree, rest: PyTree, x: Float[Array, "n ..."], labels: Any
+) -> tuple[Any, PyTree]:
+    """Call a module as it is while it trains; what it changes in itself comes back instead of staying in it.
+
+    Parameters and samples go in with the precision of the game; what comes out is as precise as it was before.
+    """
+    dtype = PRECISIONS[gan.precision]
+    params = jax.tree.map(lambda leaf: leaf.astype(dtype), params)
     # a copy belongs to the trace it is made in, so that the module may write into it
     module = nnx.merge(definition, params, jax.tree.map(lambda leaf: leaf, rest))
     module.train()
-    output = module(x)
-    return output, nnx.state(module, nnx.Not(nnx.Param))
+    output = module(x.astype(dtype)) if labels is None else module(x.astype(dtype), labels)
+    after = nnx.state(module, nnx.Not(nnx.Param))
+    return (
+        jax.tree.map(lambda leaf: leaf.astype(jnp.float32), output),
+        # a module may hold random keys, which have no other precision
+        jax.tree.map(lambda new, old: new if new.dtype == old.dtype else new.astype(old.dtype), after, rest),
+    )
 
 
 class _Player(NamedTuple):
@@ -76,6 +89,25 @@ class _Player(NamedTuple):
     params: PyTree
     rest: PyTree
     memory: PyTree
+
+
+class _Drawn(NamedTuple):
+    """The chance in one update: real samples as D sees them, latents, the labels of both (or None), keys for more."""
+
+    real: Array
+    z: Array
+    labels: Any
+    shape: tuple[int, ...]
+    noise_key: Array
+    penalty_key: Array
+
+
+class _Judged(NamedTuple):
+    """What D says of a batch: a logit a sample or pack, its heads (or None); and its module's state after it."""
+
+    logits: Array
+    heads: Any
+    rest: PyTree
 
 
 class _Seen(NamedTuple):
@@ -89,7 +121,8 @@ class _Seen(NamedTuple):
 
 @dataclass(frozen=True)
 class _Match:
-    """All that stays as it is within one step: the rules, the dials, the modules' structure, the noise on D's view."""
+    """All that stays as it is within one step: the rules, the dials, the modules' structure, the noise on D's view, and
+    the devices that share each batch."""
 
     gan: Gan
     hyper: Hyperparams
@@ -97,19 +130,33 @@ class _Match:
     g_def: Any
     d_def: Any
     blur: Array
+    mesh: Mesh | None = None
 
-    def generate(self, params: PyTree, rest: PyTree, z: Array, shape: tuple[int, ...]) -> tuple[Array, PyTree]:
-        fake, rest = _apply(self.g_def, params, rest, z)
-        _check_shape(fake, "the generator must return samples shaped like the target's,", shape)
+    def generate(self, params: PyTree, rest: PyTree, drawn: _Drawn) -> tuple[Array, PyTree]:
+        fake, rest = _apply(self.gan, self.g_def, params, rest, drawn.z, drawn.labels)
+        _check_shape(fake, "the generator must return samples shaped like the target's,", drawn.shape)
         return fake, rest
 
-    def logits(self, params: PyTree, rest: PyTree, x: Array) -> tuple[Array, PyTree]:
+    def judge(self, params: PyTree, rest: PyTree, x: Array, labels: Any) -> _Judged:
         """D's answer to samples that stand side by side in their packs already."""
         _check_inputs(self.gan, x)
-        output, rest = _apply(self.d_def, params, rest, x)
+        told = labels if getattr(self.gan.discriminator, "classes", 0) else None
+        output, rest = _apply(self.gan, self.d_def, params, rest, x, told)
+        output, heads = output if isinstance(output, tuple) else (output, None)
+        if (heads is None) != (self.gan.auxiliary is None):
+            raise ValueError(
+                f"D returned {'no heads' if heads is None else 'heads'} beside its logit, and the game's auxiliary is "
+                f"{self.gan.auxiliary and self.gan.auxiliary.name!r}; give D's recipe heads=... and Gan auxiliary=..."
+            )
         what = "the discriminator must return one logit a " + ("sample" if self.gan.packing == 1 else "pack")
         _check_shape(output, f"{what}, shape", (len(x), 1))
-        return output.reshape(len(x)), rest
+        return _Judged(output.reshape(len(x)), heads, rest)
+
+    def shared(self, x: Array) -> Array:
+        """A batch of which each device of the mesh has its part; what is computed from it then has parts too."""
+        if self.mesh is None:
+            return x
+        return jax.lax.with_sharding_constraint(x, NamedSharding(self.mesh, PartitionSpec(*self.mesh.axis_names)))
 
     def view(self, key: Key[Array, ""], x: Array) -> Array:
         """Samples as D sees them: under noise, in packs."""
@@ -117,24 +164,41 @@ class _Match:
         # the noise costs its random numbers only when it is switched on
         return pack(jax.lax.cond(self.blur > 0, noisy, lambda: x), self.gan.packing)
 
-    def draw(self, key: Key[Array, ""]):
+    def draw(self, key: Key[Array, ""]) -> _Drawn:
         n = self.gan.batch_size
         real_key, latent_key, real_noise_key, fake_noise_key, penalty_key = jax.random.split(key, 5)
-        real = self.target.sample(real_key, n)
-        return self.view(real_noise_key, real), self.gan.noise(latent_key, n), real.shape, fake_noise_key, penalty_key
+        if self.gan.classes:
+            real, labels = _check_labels(self.gan, self.target).sample_labelled(real_key, n)
+            labels = self.shared(labels)
+        else:
+            real, labels = self.target.sample(real_key, n), None
+        real, z = self.shared(real), self.shared(self.gan.noise(latent_key, n))
+        return _Drawn(self.view(real_noise_key, real), z, labels, real.shape, fake_noise_key, penalty_key)
 
-    def objective_d(self, params, rest, real, fake, key):
+    def fake(self, params: PyTree, rest: PyTree, drawn: _Drawn) -> tuple[Array, PyTree]:
+        """Fake samples as D sees them, and G's batch statistics after them."""
+        fake, rest = self.generate(params, rest, drawn)
+        return self.view(drawn.noise_key, fake), rest
+
+    def code(self, drawn: _Drawn) -> Array | None:
+        """What D's heads are to guess of the latents."""
+        return drawn.z[:, -self.gan.code :] if self.gan.code else None
+
+    def objective_d(self, params, rest, drawn: _Drawn, fake):
         """What D minimises, on samples as it sees them; and its batch statistics after them, and what was measured."""
-        gan, hyper = self.gan, self.hyper
-        real_logits, after = self.logits(params, rest, real)
-        fake_logits, after = self.logits(params, after, fake)
-        loss = _scalar(gan.loss.discriminator(real_logits, fake_logits), gan.loss, "discriminator")
-        critic = lambda x: self.logits(params, rest, x)[0]  # noqa: E731
-        penalty = gan.penalty.function(critic, real, fake, key) if gan.penalty else jnp.zeros(())
+        gan, hyper, labels = self.gan, self.hyper, drawn.labels
+        of_real = self.judge(params, rest, drawn.real, labels)
+        of_fake = self.judge(params, of_real.rest, fake, labels)
+        loss = _scalar(gan.loss.discriminator(of_real.logits, of_fake.logits), gan.loss, "discriminator")
+        critic = lambda x: self.judge(params, rest, x, labels).logits  # noqa: E731
+        penalty = gan.penalty.function(critic, drawn.real, fake, drawn.penalty_key) if gan.penalty else jnp.zeros(())
         # moving the real label from 1 to 1 - s adds s times the real logit, for cross-entropy and, up to a
         # constant, for least squares: so the smoothing is a dial, not another loss
-        total = loss + hyper.penalty_weight * penalty + hyper.label_smoothing * jnp.mean(real_logits)
-        return total, (after, _Seen(loss, penalty, jnp.mean(real_logits), jnp.mean(fake_logits)))
+        total = loss + hyper.penalty_weight * penalty + hyper.label_smoothing * jnp.mean(of_real.logits)
+        if gan.auxiliary:
+            guessed = gan.auxiliary.discriminator(of_real.heads, of_fake.heads, labels, self.code(drawn))
+            total = total + hyper.auxiliary_weight * guessed
+        return total, (of_fake.rest, _Seen(loss, penalty, jnp.mean(of_real.logits), jnp.mean(of_fake.logits)))
 
     def moved_d(self, d: _Player, gradient: PyTree, rest: PyTree) -> _Player:
         change, memory = OPTIMIZERS[self.gan.optimizer](self.hyper.lr_d, self.hyper).update(gradient, d.memory)
@@ -147,31 +211,34 @@ class _Match:
         return _Player(optax.apply_updates(g.params, change), rest, memory)
 
     def gradient_d(self, g: _Player, d: _Player, key: Key[Array, ""]) -> tuple[PyTree, PyTree, _Seen]:
-        real, z, shape, noise_key, penalty_key = self.draw(key)
-        fake = self.view(noise_key, self.generate(g.params, g.rest, z, shape)[0])
-        gradient, (rest, seen) = jax.grad(self.objective_d, has_aux=True)(d.params, d.rest, real, fake, penalty_key)
+        drawn = self.draw(key)
+        fake = self.fake(g.params, g.rest, drawn)[0]
+        gradient, (rest, seen) = jax.grad(self.objective_d, has_aux=True)(d.params, d.rest, drawn, fake)
         return gradient, rest, seen
 
     def gradient_g(self, g: _Player, d: _Player, key: Key[Array, ""]) -> tuple[PyTree, PyTree, Array]:
         def objective(params):
-            real, z, shape, noise_key, penalty_key = self.draw(key)
-            fake, rest = self.generate(params, g.rest, z, shape)
-            fake = self.view(noise_key, fake)
-            ahead = self.unrolled(d, real, fake, penalty_key)
-            real_logits = self.logits(ahead.params, ahead.rest, real)[0]
-            fake_logits = self.logits(ahead.params, ahead.rest, fake)[0]
-            return _scalar(self.gan.loss.generator(real_logits, fake_logits), self.gan.loss, "generator"), rest
+            drawn = self.draw(key)
+            fake, rest = self.fake(params, g.rest, drawn)
+            ahead = self.unrolled(d, drawn, fake)
+            of_real = self.judge(ahead.params, ahead.rest, drawn.real, drawn.labels)
+            of_fake = self.judge(ahead.params, ahead.rest, fake, drawn.labels)
+            loss = _scalar(self.gan.loss.generator(of_real.logits, of_fake.logits), self.gan.loss, "generator")
+            if not self.gan.auxiliary:
+                return loss, (rest, loss)
+            guessed = self.gan.auxiliary.generator(of_fake.heads, drawn.labels, self.code(drawn))
+            return loss + self.hyper.auxiliary_weight * guessed, (rest, loss)
 
-        (loss, rest), gradient = jax.value_and_grad(objective, has_aux=True)(g.params)
+        gradient, (rest, loss) = jax.grad(objective, has_aux=True)(g.params)
         return gradient, rest, loss
 
-    def unrolled(self, d: _Player, real: Array, fake: Array, key: Key[Array, ""]) -> _Player:
+    def unrolled(self, d: _Player, drawn: _Drawn, fake: Array) -> _Player:
         """D after `unrolled_steps` more updates on this batch; a gradient goes through them."""
         if not self.gan.unrolled_steps:
             return d
 
         def answer(d, _):
-            gradient, (rest, _) = jax.grad(self.objective_d, has_aux=True)(d.params, d.rest, real, fake, key)
+            gradient, (rest, _) = jax.grad(self.objective_d, has_aux=True)(d.params, d.rest, drawn, fake)
             return self.moved_d(d, gradient, rest), None
 
         return jax.lax.scan(answer, d, None, length=self.gan.unrolled_steps)[0]
@@ -214,13 +281,13 @@ def _looking_ahead(match: _Match, g: _Player, d: _Player, key: Key[Array, ""]) -
 
 
 def _seat(
-    gan: Gan, hyper: Hyperparams, target: Target, state: State
+    gan: Gan, hyper: Hyperparams, target: Target, state: State, mesh: Mesh | None = None
 ) -> tuple[_Match, _Player, _Player, Key[Array, ""]]:
     """Open a state for one step: the match, both players, and the step's random key."""
     g_def, g, g_rest = nnx.split(state.generator, nnx.Param, ...)
     d_def, d, d_rest = nnx.split(state.discriminator, nnx.Param, ...)
     blur = hyper.instance_noise * jnp.maximum(1 - state.step / hyper.noise_steps, 0)
-    match = _Match(gan, hyper, target, g_def, d_def, blur)
+    match = _Match(gan, hyper, target, g_def, d_def, blur, mesh)
     key = jax.random.fold_in(state.key, state.step)
     return match, _Player(g, g_rest, state.opt_g), _Player(d, d_rest, state.opt_d), key
 
@@ -239,9 +306,11 @@ def _settle(match: _Match, g: _Player, d: _Player, state: State) -> State:
     )
 
 
-def _step(gan: Gan, hyper: Hyperparams, target: Target, state: State) -> tuple[State, History]:
+def _step(
+    gan: Gan, hyper: Hyperparams, target: Target, state: State, mesh: Mesh | None = None
+) -> tuple[State, History]:
     """One turn of the game. With what it calls, the only place where the game is written."""
-    match, g, d, key = _seat(gan, hyper, target, state)
+    match, g, d, key = _seat(gan, hyper, target, state, mesh)
     turn = _looking_ahead if gan.update == "extragradient" else _in_turn
     g, d, seen, loss_g = turn(match, g, d, key)
     return _settle(match, g, d, state), History(seen.loss, loss_g, seen.real_logit, seen.fake_logit, seen.penalty)
@@ -250,6 +319,20 @@ def _step(gan: Gan, hyper: Hyperparams, target: Target, state: State) -> tuple[S
 def _check_shape(array: Array, what: str, expected: tuple[int, ...]) -> None:
     if array.shape not in (expected, expected[:1] if expected[1:] == (1,) else expected):
         raise ValueError(f"{what} {expected}; it returned {array.shape}. Change its last width to fit.")
+
+
+def _check_labels(gan: Gan, target: Target) -> Labelled:
+    if not isinstance(target, Labelled):
+        raise TypeError(
+            f"the networks are told {gan.classes} classes, and {type(target).__name__} has no labels; take a target "
+            "that has (data.digits(), data.ring(8)), or recipes without classes"
+        )
+    if target.classes != gan.classes:
+        raise ValueError(
+            f"the networks are told {gan.classes} classes and the target has {target.classes}; "
+            f"give both recipes classes={target.classes}"
+        )
+    return target
 
 
 def _check_inputs(gan: Gan, packs: Array) -> None:

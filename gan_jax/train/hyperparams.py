@@ -33,6 +33,7 @@ class Hyperparams:
         label_smoothing: s in the one-sided real label 1 - s, in [0, 1); for losses with labels.
         weight_clip: after each of D's updates its weights are clipped to [-c, c]; positive, infinity for none.
         ema_decay: memory of the running average of G's weights, in [0, 1].
+        auxiliary_weight: multiplies `Gan.auxiliary` in both players' losses; not negative.
 
     Raises:
         ValueError: a value outside its range.
@@ -54,6 +55,7 @@ class Hyperparams:
     label_smoothing: Dial = 0.0
     weight_clip: Dial = np.inf
     ema_decay: Dial = 0.999
+    auxiliary_weight: Dial = 1.0
 
     def __post_init__(self):
         for name, (low, high, closed) in RANGES.items():
@@ -83,6 +85,7 @@ RANGES: dict[str, tuple[float, float, bool]] = {
     "label_smoothing": (0.0, 1.0, False),
     "weight_clip": (float(np.finfo(np.float32).tiny), np.inf, True),
     "ema_decay": (0.0, 1.0, True),
+    "auxiliary_weight": (0.0, np.inf, False),
 }
 """Each dial's lowest value, highest value, and whether the highest belongs to it."""
 

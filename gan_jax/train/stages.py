@@ -11,7 +11,7 @@ from flax import nnx
 from jaxtyping import Array, Key
 
 from ..data import Target
-from .game import _Match, _Player, _seat, _settle
+from .game import _Drawn, _Match, _Player, _seat, _settle
 from .hyperparams import Hyperparams, dials
 from .rules import Gan
 from .states import History, State
@@ -105,10 +105,10 @@ def stages(gan: Gan, hyper: Hyperparams, target: Target, state: State) -> Stages
 class _Nudged(_Match):
     """The same match, with each of G's samples moved a little: a gradient by the nudge is one by the samples."""
 
-    nudge: Array
+    nudge: Any = 0.0
 
-    def generate(self, params, rest, z, shape):
-        fake, rest = super().generate(params, rest, z, shape)
+    def generate(self, params, rest, drawn):
+        fake, rest = super().generate(params, rest, drawn)
         return fake + self.nudge, rest
 
 
@@ -130,40 +130,42 @@ class _Walk:
         each = packs.reshape(*packs.shape[:-1], packing, packs.shape[-1] // packing)
         return jnp.moveaxis(each, -2, 1).reshape(-1, *packs.shape[1:-1], each.shape[-1])
 
-    def draw(self, g: _Player, key: Key[Array, ""]):
+    def draw(self, g: _Player, key: Key[Array, ""]) -> tuple[_Drawn, Array]:
         """What both players see in the update of this key; the compiler makes it once, with the update's own."""
-        real, z, shape, noise_key, penalty_key = self.match.draw(key)
-        return z, real, self.match.view(noise_key, self.match.generate(g.params, g.rest, z, shape)[0]), penalty_key
+        drawn = self.match.draw(key)
+        return drawn, self.match.fake(g.params, g.rest, drawn)[0]
 
     def of_d(
         self, g: _Player, d: _Player, origin: _Player, key: Key[Array, ""], ahead: bool = False
     ) -> tuple[_Player, Update]:
         """D's update by the gradient where the players stand, from where D's own way began."""
-        match, (z, real, fake, _) = self.match, self.draw(g, key)
+        match, (drawn, fake) = self.match, self.draw(g, key)
         gradient, rest, seen = match.gradient_d(g, d, key)
         after = match.moved_d(origin, gradient, rest)
-        real_logits, between = match.logits(d.params, d.rest, real)
-        fake_logits = match.logits(d.params, between, fake)[0]
+        of_real = match.judge(d.params, d.rest, drawn.real, drawn.labels)
+        of_fake = match.judge(d.params, of_real.rest, fake, drawn.labels)
         return after, Update(
-            "discriminator", ahead, self.generator(g), self.discriminator(d), z, self.apart(real), self.apart(fake),
-            real_logits, fake_logits, seen.loss, seen.penalty, optax.global_norm(gradient), None,
-            self.discriminator(after),
+            "discriminator", ahead, self.generator(g), self.discriminator(d), drawn.z, self.apart(drawn.real),
+            self.apart(fake), of_real.logits, of_fake.logits, seen.loss, seen.penalty, optax.global_norm(gradient),
+            None, self.discriminator(after),
         )  # fmt: skip
 
     def of_g(
         self, g: _Player, d: _Player, origin: _Player, key: Key[Array, ""], ahead: bool = False
     ) -> tuple[_Player, Update]:
         """G's update, likewise."""
-        match, (z, real, fake, penalty_key) = self.match, self.draw(g, key)
+        match, (drawn, fake) = self.match, self.draw(g, key)
         gradient, rest, loss = match.gradient_g(g, d, key)
         after = match.moved_g(origin, gradient, rest)
-        answering = match.unrolled(d, real, fake, penalty_key)
-        real_logits, fake_logits = (match.logits(answering.params, answering.rest, x)[0] for x in (real, fake))
+        answering = match.unrolled(d, drawn, fake)
+        real_logits, fake_logits = (
+            match.judge(answering.params, answering.rest, x, drawn.labels).logits for x in (drawn.real, fake)
+        )
         apart = self.apart(fake)
         loss_of = lambda nudge: _Nudged(**vars(match), nudge=nudge).gradient_g(g, d, key)[2]  # noqa: E731
         return after, Update(
-            "generator", ahead, self.generator(g), self.discriminator(answering), z, self.apart(real), apart,
-            real_logits, fake_logits, loss, jnp.zeros(()), optax.global_norm(gradient),
+            "generator", ahead, self.generator(g), self.discriminator(answering), drawn.z, self.apart(drawn.real),
+            apart, real_logits, fake_logits, loss, jnp.zeros(()), optax.global_norm(gradient),
             jax.grad(loss_of)(jnp.zeros_like(apart)), self.generator(after),
         )  # fmt: skip
 

@@ -8,11 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, Key, PyTree
+from jaxtyping import Array, Float, Int, Key, PyTree
 
 from ..errors import check_count, check_key
 from ..nets import pack
 from .rules import Gan
+
+Labels = Int[Array | np.ndarray, " n"]
 
 RISING = 1e6
 """A loss or mean logit of this size is on its way out of the finite numbers: `run` calls it a divergence."""
@@ -25,8 +27,8 @@ class State:
 
     Attributes:
         generator: the module, in evaluation mode: `state.generator(z)` is what G has learnt.
-        discriminator: the module: `state.discriminator(x)` are logits; where it judges several samples together, take
-            `state.logits(x, companions)`.
+        discriminator: the module: `state.discriminator(x)` are logits; where it judges several samples together or
+            has heads, take `state.logits(x, companions)`. Players that are told labels take them second.
         ema: running average of G's parameters.
         opt_g, opt_d: the optimisers' memories.
         key: random key of the whole run; never used up, only folded with the step.
@@ -49,23 +51,47 @@ class State:
         definition, _, rest = nnx.split(self.generator, nnx.Param, ...)
         return nnx.merge(definition, self.ema, rest)
 
-    def sample(self, key: Key[Array, ""], n: int, *, averaged: bool = False) -> Float[Array, "n ..."]:
+    def sample(
+        self, key: Key[Array, ""], n: int, *, averaged: bool = False, labels: Labels | None = None
+    ) -> Float[Array, "n ..."]:
         """Draw n samples from the generator, or from the one with averaged weights.
 
         Args:
             key: random key.
             n: how many.
             averaged: use the running average of the weights.
+            labels: the class of each, shape (n,), where the generator is told one; drawn uniformly when left out.
 
         Returns:
             Samples, shape (n, *target.shape).
+
+        Raises:
+            ValueError: labels for a generator that is told none, not as many as samples, or classes there are not.
         """
         check_key(key)
         check_count(n, "n")
-        return _sample(self.gan, self.averaged_generator if averaged else self.generator, key, n)
+        if labels is not None:
+            labels = self._checked(labels, n)
+        return _sample(self.gan, self.averaged_generator if averaged else self.generator, key, n, labels)
+
+    def _checked(self, labels: Any, n: int) -> Array:
+        """Labels as the networks take them, or an error that says what is wrong with them."""
+        labels, classes = jnp.asarray(labels), self.gan.classes
+        if not classes:
+            raise ValueError("this GAN is told no labels; leave them out, or give its recipes classes=...")
+        if labels.shape != (n,) or not jnp.issubdtype(labels.dtype, jnp.integer):
+            raise ValueError(f"labels must be {n} whole numbers, one a sample, got {labels.dtype} of {labels.shape}")
+        known = isinstance(labels, jax.core.Tracer) or bool(((labels >= 0) & (labels < classes)).all())
+        if not known:
+            raise ValueError(f"labels must be from 0 to {classes - 1}, got {labels.min()} to {labels.max()}")
+        return labels.astype(jnp.int32)
 
     def logits(
-        self, x: Float[Array | np.ndarray, "n ..."], companions: Float[Array | np.ndarray, "m ..."] | None = None
+        self,
+        x: Float[Array | np.ndarray, "n ..."],
+        companions: Float[Array | np.ndarray, "m ..."] | None = None,
+        *,
+        labels: Labels | None = None,
     ) -> Float[Array, " n"]:
         """D's logit of each sample by itself, also where D judges several together.
 
@@ -75,12 +101,13 @@ class State:
         Args:
             x: samples, shape (n, *target.shape).
             companions: real samples, at least `gan.judged_together - 1`; the first ones are taken.
+            labels: the class of each, shape (n,), where D is told it.
 
         Returns:
             Logits, shape (n,).
 
         Raises:
-            ValueError: too few companions, or samples of another shape than D takes.
+            ValueError: too few companions, samples of another shape than D takes, or labels missing or not fitting.
         """
         x, others = jnp.asarray(x), self.gan.judged_together - 1
         beside = jnp.zeros((0, *x.shape[1:])) if companions is None else jnp.asarray(companions)[:others]
@@ -96,12 +123,21 @@ class State:
                 f"this D judges {others + 1} samples together: give at least {others} companions, such as "
                 f"target.sample(key, {others}), got {len(beside)}"
             )
-        return judge(self.discriminator, x, beside, packing=self.gan.packing)
+        if getattr(self.gan.discriminator, "classes", 0):
+            if labels is None:
+                raise ValueError(f"this D is told one of {self.gan.classes} classes a sample; give labels=, shape (n,)")
+            labels = self._checked(labels, len(x))
+        return judge(self.discriminator, x, beside, labels, packing=self.gan.packing)
 
 
 @functools.partial(jax.jit, static_argnames="packing")
 def judge(
-    discriminator: nnx.Module, x: Float[Array, "n ..."], companions: Float[Array, "m ..."], *, packing: int = 1
+    discriminator: nnx.Module,
+    x: Float[Array, "n ..."],
+    companions: Float[Array, "m ..."],
+    labels: Labels | None = None,
+    *,
+    packing: int = 1,
 ) -> Float[Array, " n"]:
     """D's logit of each sample among the same companions: `State.logits` inside `jit`, without a `State`.
 
@@ -109,6 +145,7 @@ def judge(
         discriminator: the module.
         x: samples, shape (n, *target.shape).
         companions: exactly `gan.judged_together - 1` samples; for a D that judges one by one, none: shape (0, ...).
+        labels: the class of each of x, shape (n,), where D is told it; companions have the same.
         packing: `gan.packing`.
 
     Returns:
@@ -116,12 +153,19 @@ def judge(
     """
     beside = jnp.broadcast_to(companions, (len(x), *companions.shape))
     together = jnp.concatenate([x[:, None], beside], axis=1).reshape(-1, *x.shape[1:])
-    return discriminator(pack(together, packing)).reshape(len(x), -1)[:, 0]
+    packs = pack(together, packing)
+    output = discriminator(packs) if labels is None else discriminator(packs, jnp.repeat(labels, len(packs) // len(x)))
+    return (output[0] if isinstance(output, tuple) else output).reshape(len(x), -1)[:, 0]
 
 
 @functools.partial(jax.jit, static_argnums=(0, 3))
-def _sample(gan: Gan, generator: nnx.Module, key: Key[Array, ""], n: int) -> Float[Array, "n ..."]:
-    return generator(gan.noise(key, n))
+def _sample(
+    gan: Gan, generator: nnx.Module, key: Key[Array, ""], n: int, labels: Labels | None
+) -> Float[Array, "n ..."]:
+    z = gan.noise(key, n)
+    if not gan.classes:
+        return generator(z)
+    return generator(z, gan.labels(jax.random.fold_in(key, 1), n) if labels is None else labels)
 
 
 class History(NamedTuple):
