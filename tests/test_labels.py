@@ -138,7 +138,7 @@ def test_what_does_not_fit_is_named(told, change, message):
         replace(told, **change)
 
 
-def test_a_target_or_labels_that_do_not_fit_are_named(told):
+def test_a_target_or_labels_that_do_not_fit_are_named(told, as_users_see_it):
     state = train.init(told, DIALS, KEY)
     with pytest.raises(TypeError, match="Curve has no labels"):
         train.step(told, DIALS, data.spiral(), state)

@@ -204,8 +204,6 @@ class Session:
             reasons["penalty_weight"] = "idle_no_penalty"
         if self.hyper.instance_noise == 0:
             reasons["noise_steps"] = "idle_no_noise"
-        if self.gan.auxiliary is None:
-            reasons["auxiliary_weight"] = "idle_no_auxiliary"
         if not self.gan.loss.has_labels:
             reasons["label_smoothing"] = "idle_no_labels"
         if self.gan.optimizer == "rmsprop":

@@ -48,8 +48,9 @@ class Mlp(nnx.Module):
                 Layer(inputs + told, outputs, activation, normalisation, recipe.initialiser, rngs),
             )
         self.classes = recipe.classes
-        self.heads = None
-        if recipe.heads:
+        if not recipe.heads:
+            self.heads = None
+        else:
             hidden = recipe.widths[-2] + (told if self.compares == self.depth - 1 or self.depth == 1 else 0)
             self.heads = Layer(hidden, recipe.heads, "identity", normalisation, recipe.initialiser, rngs)
 
