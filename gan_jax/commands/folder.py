@@ -1,0 +1,170 @@
+"""A path comes in; the files of a run go in and out of it: what it is, its numbers, its pictures, its saves.
+
+run.json       what is run: preset, data, settings, seed, versions, and which dials were moved at which step
+metrics.csv    one row for every so many steps: losses, logits, penalty, and now and then scores
+samples/       pictures from the same latents, by step; real.png shows real samples
+checkpoints/   the last two saves, by step
+"""
+
+import csv
+import json
+import os
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from .. import checkpoints
+from ..train import History, State
+from .faults import Failed, WrongCall
+from .settings import Settings
+
+FORMAT = "gan_jax run"
+
+
+class Folder:
+    """The folder of one run.
+
+    Args:
+        path: where it is, or is to be.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.checkpoints, self.samples = self.path / "checkpoints", self.path / "samples"
+        self._about, self._metrics = self.path / "run.json", self.path / "metrics.csv"
+
+    # ---- what it is ----
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a run in it."""
+        return self._about.exists()
+
+    def settings(self) -> Settings:
+        """What is run in it.
+
+        Raises:
+            WrongCall: there is no run in it, or a later version of gan_jax has written it.
+        """
+        return Settings.from_json(self._read()["settings"])
+
+    def _read(self) -> dict[str, Any]:
+        if not self.exists:
+            raise WrongCall(f"there is no run in {self.path}; begin one with "
+                            f"python -m gan_jax train PRESET --folder {self.path}")  # fmt: skip
+        try:
+            held = json.loads(self._about.read_text(encoding="utf-8"))
+            assert held["format"] == FORMAT
+            Settings.from_json(held["settings"])
+        except (AssertionError, KeyError, TypeError, ValueError) as error:
+            raise WrongCall(
+                f"{self._about} does not describe a run of gan_jax {version('gan_jax')} ({error!r})"
+            ) from None
+        return held
+
+    def begin(self, settings: Settings) -> None:
+        """Make the folder, and write down what is run.
+
+        Raises:
+            WrongCall: it holds other files.
+            Failed: it cannot be written.
+        """
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise WrongCall(f"{self.path} holds other files, and no run; choose another --folder")
+        with self.writing():
+            self.samples.mkdir(parents=True, exist_ok=True)
+        versions = {name: version(name) for name in ("gan_jax", "jax", "flax")}
+        self._write({"format": FORMAT, "settings": settings.as_json(), "versions": versions, "moved": []})
+
+    def move(self, settings: Settings, step: int) -> None:
+        """Write down that dials were moved at a step."""
+        held = self._read()
+        dials = {name: here for name, (_, here) in Settings.from_json(held["settings"]).moved_dials(settings).items()}
+        self._write(held | {"settings": settings.as_json(), "moved": [*held["moved"], {"step": step, "dials": dials}]})
+
+    def _write(self, held: Mapping[str, Any]) -> None:
+        part = self._about.with_suffix(f".{os.getpid()}.part")
+        with self.writing():
+            part.write_text(json.dumps(held, indent=2) + "\n", encoding="utf-8")
+            part.replace(self._about)
+
+    def writing(self) -> "_Writing":
+        """What to write under: an error of the disk becomes a `Failed` that says what to do."""
+        return _Writing(self)
+
+    # ---- numbers ----
+
+    def columns(self, scores: Sequence[str]) -> list[str]:
+        """The columns of `metrics.csv`."""
+        return ["step", *History._fields, *scores]
+
+    def keep_rows(self, columns: Sequence[str], step: int) -> None:
+        """Begin `metrics.csv`, or take away the rows past a step: those steps are about to be taken again."""
+        rows = []
+        if self._metrics.exists():
+            with self._metrics.open(newline="", encoding="utf-8") as file:
+                held = [
+                    row for row in csv.DictReader(file) if (row["step"] or "").isdigit() and None not in row.values()
+                ]
+            rows = [row for row in held if int(row["step"]) <= step]
+        part = self._metrics.with_suffix(f".{os.getpid()}.part")
+        with self.writing():
+            with part.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore", lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(rows)
+            part.replace(self._metrics)
+
+    def add_rows(self, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append rows to `metrics.csv`."""
+        with self.writing(), self._metrics.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, columns, restval="", lineterminator="\n").writerows(rows)
+
+    # ---- saves ----
+
+    @property
+    def step(self) -> int:
+        """The step of the last save; 0 where there is none."""
+        return max(checkpoints.saved_steps(self.checkpoints), default=0)
+
+    def save(self, state: State, settings: Settings) -> None:
+        """Save a state, unless its step is saved already.
+
+        Raises:
+            Failed: it cannot be written.
+        """
+        if int(state.step) in checkpoints.saved_steps(self.checkpoints):
+            return
+        with self.writing():
+            checkpoints.save(self.checkpoints, state, hyper=settings.hyper(), target=settings.data)
+
+    def load(self, like: State, settings: Settings, step: int | None = None) -> State:
+        """Read a state back.
+
+        Raises:
+            WrongCall: there is no such save, or it is of another run.
+        """
+        try:
+            return checkpoints.load(self.checkpoints, like, step=step, target=settings.data)
+        except (FileNotFoundError, ValueError) as error:
+            raise WrongCall(str(error)) from error
+
+
+class _Writing:
+    """A context in which an error of the disk says what is kept, and what to do."""
+
+    def __init__(self, folder: Folder):
+        self.folder = folder
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Any, _: Any) -> None:
+        if not isinstance(error, OSError):
+            return
+        kept = f"saved up to step {self.folder.step:,}" if self.folder.step else "nothing is saved"
+        raise Failed(
+            f"{self.folder.path} cannot be written: {error}. {kept[0].upper()}{kept[1:]}; make room or "
+            "choose another --folder, then give the same command again"
+        ) from error

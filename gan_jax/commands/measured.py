@@ -1,0 +1,216 @@
+"""A preset and seeds come in; what a whole run of it costs and reaches goes out, and what was measured so is kept.
+
+python -m gan_jax.commands.measured dcgan-digits --seeds 3        # measure, and add to measured.json
+python -m gan_jax.commands.measured --table                       # the table of docs/command.md
+"""
+
+import argparse
+import json
+import math
+import resource
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from .. import train
+from ..errors import Diverged
+from ..protocols.protocol import duration, per_second
+from ..protocols.runs import device, today
+from ..protocols.tables import with_spread
+from ..train import Hyperparams
+from . import scoring
+from .networks import NETWORKS
+from .presets import PRESETS, Preset
+from .settings import choose
+
+KEPT = Path(__file__).with_name("measured.json")
+
+SCORED = 2500
+"""Samples that a score is taken of; of images, half of the data set at most."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What whole runs of a preset cost and reached.
+
+    Attributes:
+        preset, data, steps: what was run.
+        steps_a_second: of the quickest half second, for other work on the machine only slows.
+        first_step: seconds until the first step was done, compiling included.
+        memory: bytes of the process at its peak.
+        n: samples a score.
+        scores: of each seed, by name; a seed that diverged has none.
+        real: mean and standard deviation of as many real samples' score, by name.
+        seeds: how many were run.
+        device, jax, date, command: on what, with what, when and how.
+    """
+
+    preset: str
+    data: str
+    steps: int
+    steps_a_second: float
+    first_step: float
+    memory: int
+    n: int
+    scores: dict[str, list[float]]
+    real: dict[str, tuple[float, float]]
+    seeds: int
+    device: str
+    jax: str
+    date: str
+    command: str
+
+    def cost(self) -> str:
+        """Steps a second, the time of a run, and its memory."""
+        takes = duration(self.steps / self.steps_a_second)
+        return f"{takes} at {per_second(self.steps_a_second)}, {self.memory / 1e9:.1f} GB"
+
+    def reached(self) -> list[tuple[str, str, str]]:
+        """Each score's name, its mean and spread over seeds, and what real samples get."""
+        return [
+            (name, _spread(values), with_spread(*self.real[name])) for name, values in self.scores.items() if values
+        ]
+
+
+def _spread(values: Sequence[float]) -> str:
+    return with_spread(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)
+
+
+def kept() -> dict[str, Measured]:
+    """What was measured, by preset."""
+    held = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
+    return {name: Measured(**each) for name, each in held.items()}
+
+
+def measure(preset: Preset, seeds: int, command: str, *, steps: int | None = None, scored: int = SCORED) -> Measured:
+    """Run a preset from several seeds, and score the last state of each.
+
+    Args:
+        preset: what to run.
+        seeds: how many: 0, 1, ...
+        command: to be noted down.
+        steps: of each run; the preset's when left out.
+        scored: samples a score.
+    """
+    steps = preset.steps if steps is None else steps
+    rates: list[float] = []
+    scores: dict[str, list[float]] = {}
+    real: dict[str, tuple[float, float]] = {}
+    n_scored = 0
+    began, first = time.perf_counter(), 0.0
+    with tqdm(total=steps * seeds, unit="step") as bar:
+        for seed in range(seeds):
+            settings = choose(preset.name, seed=seed)
+            gan, hyper, target = settings.gan(), settings.hyper(), settings.target()
+            state, n = train.init(gan, hyper, jax.random.key(seed)), 1
+            try:
+                while (left := steps - int(state.step)) > 0:
+                    start = time.perf_counter()
+                    state, history = train.advance(gan, hyper, target, state, min(n, left))
+                    taken, seconds = len(history.loss_d), time.perf_counter() - start
+                    first = first or time.perf_counter() - began
+                    rates += [taken / seconds] if int(state.step) > taken or seed else []
+                    n = math.ceil(min(max(taken * 0.5 / seconds, 1), 8 * taken, 1000))
+                    bar.update(taken)
+            except Diverged as fault:
+                tqdm.write(f"seed {seed} diverged at step {fault.step:,}")
+                continue
+            card = scoring.scorecard(state, target, scored)
+            n_scored = card.n
+            real = {row.metric: (row.perfect.mean, row.perfect.std) for row in card}
+            for row in card:
+                scores.setdefault(row.metric, []).append(row.score)
+            tqdm.write(f"{preset.name}, seed {seed}\n{card}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return Measured(preset.name, preset.data, steps, round(float(np.max(rates)), 2), round(first, 1), peak, n_scored,
+                    scores, real, seeds, device(), jax.__version__, today(), command)  # fmt: skip
+
+
+def overview() -> str:
+    """All presets, with what each costs and reaches."""
+    held, lines = kept(), []
+    for preset in PRESETS.values():
+        lines += [f"{preset.name}: {preset.about}", f"    {preset.data}, {preset.steps:,} steps"]
+        lines += [f"    {line}" for line in _told(preset, held.get(preset.name))]
+    return "\n".join([*lines, "", "python -m gan_jax presets PRESET shows all settings of one."])
+
+
+def _told(preset: Preset, found: Measured | None) -> list[str]:
+    if found is None:
+        return ["not measured here: of published size, for a GPU" if preset.full else "not measured"]
+    seeds = f"{found.seeds} seed{'s' * (found.seeds != 1)}"
+    scores = [f"{name} {score} (real samples: {real})" for name, score, real in found.reached()]
+    return [f"{found.cost()} ({found.device})", f"reaches, over {seeds}: {'; '.join(scores) or 'nothing finite'}"]
+
+
+def described(name: str) -> str:
+    """One preset with all its settings."""
+    preset = PRESETS[name]
+    usual = {f.name: float(np.asarray(f.default)) for f in fields(Hyperparams)}
+    options = NETWORKS[preset.networks].options | dict(preset.options)
+    lines = {"data": preset.data, "steps": f"{preset.steps:,}", "networks": preset.networks, "follows": preset.source}
+    lines |= {f"{key} (network)": _short(value) for key, value in options.items()}
+    lines |= {f"{key} (rule)": _short(value) for key, value in preset.rules.items()}
+    lines |= {key: f"{value:g}" for key, value in (usual | dict(preset.dials)).items()}
+    width = max(map(len, lines))
+    head = [f"{name}: {preset.about}", *_told(preset, kept().get(name)), ""]
+    return "\n".join([*head, *(f"{key:<{width}}  {value}" for key, value in lines.items())])
+
+
+def _short(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def table() -> str:
+    """The table of docs/command.md."""
+    held = kept()
+    lines = [
+        "| preset | what it is | data | steps | cost here | reaches | real samples |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for preset in PRESETS.values():
+        found = held.get(preset.name)
+        first = f"| `{preset.name}` | {preset.about} | {preset.data} | {preset.steps:,} |"
+        if found is None:
+            lines.append(f"{first} not measured | not measured | |")
+            continue
+        scores = found.reached()
+        lines.append(
+            f"{first} {found.cost()} | {'<br>'.join(f'{name} {score}' for name, score, _ in scores)} | "
+            f"{'<br>'.join(real for _, _, real in scores)} |"
+        )
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure a preset and keep what was found, or print the table."""
+    parser = argparse.ArgumentParser(prog="python -m gan_jax.commands.measured", description=(__doc__ or "").strip(),
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("preset", nargs="?", choices=PRESETS)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, help="fewer than a whole run, to try it; then nothing is kept")
+    parser.add_argument("--table", action="store_true")
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    asked = parser.parse_args(words)
+    if asked.table or asked.preset is None:
+        print(table())
+        return 0
+    command = f"python -m gan_jax.commands.measured {shlex.join(words)}"
+    found = measure(PRESETS[asked.preset], asked.seeds, command, steps=asked.steps)
+    print(found.cost())
+    if asked.steps is None:
+        held = kept() | {found.preset: found}
+        lines = {name: asdict(held[name]) for name in PRESETS if name in held}
+        KEPT.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""A name comes in; a beginning for `python -m gan_jax train` goes out: data, networks, rules, dials, how many steps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import Menu
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A beginning for a run.
+
+    Attributes:
+        name: its name in `PRESETS`.
+        about: what it is, in one sentence.
+        source: what it follows.
+        data: its data, in `SOURCES`, where no other are asked for.
+        networks: in `NETWORKS`.
+        options: of the networks.
+        rules: fields of `Gan`; loss and penalty by their names.
+        dials: fields of `Hyperparams` that are not at their defaults.
+        steps: of a whole run.
+        full: whether it is of a published size, which takes hours on two cores.
+    """
+
+    name: str
+    about: str
+    source: str
+    data: str
+    networks: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    dials: Mapping[str, float | int] = field(default_factory=dict)
+    steps: int = 5000
+    full: bool = False
+
+
+_RADFORD = {"lr_g": 2e-4, "lr_d": 2e-4, "beta1": 0.5}
+_WGAN_GP = {"lr_g": 1e-4, "lr_d": 1e-4, "beta1": 0.0, "beta2": 0.9, "penalty_weight": 10.0}
+
+_ALL = (
+    Preset(
+        "ring",
+        "Two small networks on eight Gaussians in a ring.",
+        "the README's ten lines",
+        data="ring",
+        networks="mlp",
+        options={"latent_dim": 2, "hidden": (64, 64)},
+        dials={"lr_g": 1e-3, "lr_d": 2e-3},
+    ),
+    Preset(
+        "mlp-digits",
+        "Dense networks on 8x8 digits, as in lesson 04.",
+        "Goodfellow et al. 2014, with Adam and the non-saturating loss",
+        data="digits",
+        networks="mlp",
+        options={"latent_dim": 100, "hidden": (256,), "hidden_d": (512, 256), "activation": "leaky_relu"},
+        rules={"batch_size": 64},
+        dials=_RADFORD,
+        steps=3000,
+    ),
+    Preset(
+        "dcgan-digits",
+        "A narrow DCGAN on 8x8 digits.",
+        "Radford et al. 2016",
+        data="digits",
+        networks="dcgan",
+        options={"latent_dim": 64, "width": 16},
+        rules={"batch_size": 64},
+        dials=_RADFORD,
+        steps=2000,
+    ),
+    Preset(
+        "conditional",
+        "As dcgan-digits, both players told the labels: conditional batch norm in G, a projection in D.",
+        "Miyato and Koyama 2018",
+        data="digits",
+        networks="dcgan",
+        options={"latent_dim": 64, "width": 16, "labels": "projection"},
+        rules={"batch_size": 64},
+        dials=_RADFORD,
+        steps=2000,
+    ),
+    Preset(
+        "sn-hinge",
+        "A spectrally normalised critic with the hinge loss, on 8x8 digits.",
+        "Miyato et al. 2018, section 4",
+        data="digits",
+        networks="dcgan",
+        options={"latent_dim": 64, "width": 16, "normalisation_d": "spectral"},
+        rules={"batch_size": 64, "loss": "hinge"},
+        dials=_RADFORD,
+        steps=2000,
+    ),
+    Preset(
+        "wgan-gp",
+        "A critic under a gradient penalty, five of its updates to one of G, on 8x8 digits.",
+        "Gulrajani et al. 2017, section 4",
+        data="digits",
+        networks="dcgan",
+        options={"latent_dim": 64, "width": 16, "normalisation_d": "layer"},
+        rules={"batch_size": 64, "loss": "wasserstein", "penalty": "wgan_gp", "d_steps": 5},
+        dials=_WGAN_GP | {"lr_g": 2e-4, "lr_d": 2e-4},
+        steps=1500,
+    ),
+    Preset(
+        "dcgan-mnist-5000",
+        "A narrow DCGAN on 28x28 digits.",
+        "Radford et al. 2016",
+        data="mnist_5000",
+        networks="dcgan",
+        options={"latent_dim": 64, "width": 8},
+        rules={"batch_size": 64},
+        dials=_RADFORD,
+        steps=1500,
+    ),
+    Preset(
+        "dcgan-mnist",
+        "TensorFlow's DCGAN tutorial: its networks, its dials, 50 passes over MNIST at batch 256.",
+        "tensorflow.org/tutorials/generative/dcgan",
+        data="mnist",
+        networks="tutorial",
+        rules={"batch_size": 256, "update": "simultaneous"},
+        dials={"lr_g": 1e-4, "lr_d": 1e-4, "beta1": 0.9},
+        steps=11_750,
+        full=True,
+    ),
+)
+
+PRESETS: Menu[Preset] = Menu("preset", {preset.name: preset for preset in _ALL})
+"""Every preset by name, the quick ones first."""
