@@ -57,7 +57,7 @@ each_case = pytest.mark.parametrize(("x", "y"), [case[1:] for case in CASES], id
 def reference_frechet(x, y):
     """pytorch-fid's formula, with a complex square root of the product of the covariances."""
     s, t = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
-    # a row of zeros (a dead unit) makes the product singular, for which that root is inexact; it adds nothing to the trace
+    # a row of zeros (a dead unit) makes the product singular, for which that root is inexact; it adds 0 to its trace
     alive = np.ix_(*2 * [np.flatnonzero((np.diag(s) > 0) & (np.diag(t) > 0))])
     root = np.real(sqrtm(s[alive] @ t[alive]))
     return np.sum((x.mean(0) - y.mean(0)) ** 2) + np.trace(s) + np.trace(t) - 2 * np.trace(root)

@@ -13,7 +13,7 @@ from .classes import class_kl, classes_of, classes_reached, confident_share
 from .distances import mmd, sliced_wasserstein2, wasserstein2
 from .embeddings import Features, features, random_features, real_pictures
 from .frechet import Moments, frechet_between, frechet_distance, moments, streamed
-from .images import IMAGE_METRICS, image_scorecard
+from .images import IMAGE_METRICS, divide, image_scorecard, scores_of
 from .inception import inception_score
 from .kernel import Estimate, kernel_distance
 from .modes import high_quality_share, modes_covered, reverse_kl
@@ -68,6 +68,7 @@ __all__ = [
     "classes_reached",
     "confident_share",
     "density_coverage",
+    "divide",
     "features",
     "frechet_between",
     "frechet_distance",
@@ -88,6 +89,7 @@ __all__ = [
     "real_pictures",
     "reverse_kl",
     "scorecard",
+    "scores_of",
     "sliced_wasserstein2",
     "streamed",
     "suitable",

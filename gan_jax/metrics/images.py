@@ -1,6 +1,7 @@
 """Samples and a data set come in; a scorecard of the scores for images, each beside real against real, goes out."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,32 @@ IMAGE_METRICS: Menu[Callable[..., Any]] = Menu(
 
 SEEDS = 5
 """Divisions of the real images over which a score is averaged, unless told otherwise."""
+
+
+def divide(target: Dataset, parts: int = 2, *, seed: int = 0) -> tuple[Dataset, ...]:
+    """Divide a data set at random in parts of equal size that share no image (a remainder is left out).
+
+    One part to train on, one to compare with, and one that stands for a perfect generator: with fewer parts two of
+    these share images, and a score says nothing.
+
+    Args:
+        target: a data set.
+        parts: how many.
+        seed: of the division, in NumPy, the same on every machine.
+
+    Raises:
+        ValueError: more parts than images.
+
+    >>> from gan_jax import data
+    >>> [len(part) for part in divide(data.digits(), 3)]
+    [599, 599, 599]
+    """
+    check_count(parts, "parts")
+    size = len(target) // parts
+    if not size:
+        raise ValueError(f"{len(target)} images cannot be divided in {parts} parts; take fewer parts")
+    order = np.random.default_rng(seed).permutation(len(target))[: size * parts].reshape(parts, size)
+    return tuple(replace(target, images=target.images[index], labels=target.labels[index]) for index in order)
 
 
 def scores_of(x: Vectors, y: Others, *, k: int = 3, k_density: int = 5) -> dict[str, float]:
