@@ -200,7 +200,7 @@ class Sweep:
 @functools.partial(jax.jit, static_argnums=(2, 3))
 def _sample_block(states: State, key: Key[Array, ""], n: int, averaged: bool) -> Array:
     def one(state):
-        return _sample(state.gan, state.averaged_generator if averaged else state.generator, key, n)
+        return _sample(state.gan, state.averaged_generator if averaged else state.generator, key, n, None)
 
     return jax.vmap(one)(states)
 
