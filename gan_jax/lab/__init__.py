@@ -1,7 +1,7 @@
 """A GAN and a target in the plane come in; a live laboratory goes out: a widget whose dials answer while it trains.
 
-`open` shows one run, `compare` up to four in lock step, `wall` many seeds of one GAN. Everything that they show and do,
-`Session` can without a page.
+`open` shows one run, `compare` up to four in lock step, `wall` many seeds of one GAN, `images` a GAN of images. What
+they show and do, `Session` can without a page.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from .code import Code
 from .densities import SIDE
 from .dials import CHOICES, CONTROLS, DIALS, PLAYERS, SAMPLES, Choice, Dial
 from .frames import Frame, pack, unpack
+from .images import IMAGE_CONTROLS, Images, ImageSession, images
 from .layers import LAYERS, probe
 from .measures import CHARTS, MEASURES
 from .presets import PRESETS
@@ -28,6 +29,7 @@ __all__ = [
     "CHOICES",
     "CONTROLS",
     "DIALS",
+    "IMAGE_CONTROLS",
     "LAYERS",
     "MEASURES",
     "MOST_RUNS",
@@ -43,12 +45,15 @@ __all__ = [
     "Curve",
     "Dial",
     "Frame",
+    "ImageSession",
+    "Images",
     "Lab",
     "Replay",
     "Session",
     "Wall",
     "WallSession",
     "compare",
+    "images",
     "open",
     "pack",
     "probe",

@@ -1,16 +1,22 @@
 """A session comes in; the Python that brings its run back, step by step and bit for bit, goes out."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from .. import data, losses, nets
+from ..errors import Menu
 from ..train import Gan, Hyperparams
 from .dials import PLAYERS
 from .timeline import Rules, changes
+
+IMAGES: Menu[Callable[..., data.Dataset]] = Menu(
+    "loader of images", {name: getattr(data, name) for name in ("digits", "mnist_5000")}
+)
+"""Loaders of real images that need no network, so that a data set can be told to be theirs."""
 
 
 class Code(str):
@@ -96,10 +102,12 @@ def _target_line(rules: Rules) -> str:
 
 
 def target_code(name: str, target: Any) -> str:
-    """A target as Python: from the menu, drawn by hand, or yours."""
+    """A target as Python: from the menu, drawn by hand, images by the name of their loader, or yours."""
+    if isinstance(target, data.Dataset) and name in IMAGES:
+        return f"data.{name}({'' if target.flat else 'flat=False'})"
     if isinstance(target, data.Drawn):
         return _call("data.drawn", [str(drawn_points(target))], scale=decimal(target.scale))
-    return f'data.TARGETS["{name}"]()' if name in data.TARGETS else "your_target  # as given to lab.open"
+    return f'data.TARGETS["{name}"]()' if name in data.TARGETS else "your_target  # as it was given to the lab"
 
 
 def drawn_points(target: data.Drawn) -> list[list[float]]:
@@ -143,7 +151,8 @@ def menu_name(menu: Mapping[str, Any], entry: Any) -> str | None:
 def recipe_code(recipe: Any) -> str:
     """A network's recipe as Python."""
     if not isinstance(recipe, nets.MlpRecipe):
-        return "your_network"
+        ours = type(recipe).__module__.startswith(f"{nets.__name__}.") and repr(recipe).startswith("nets.")
+        return repr(recipe) if ours else "your_network"
     extras = _differing(recipe, nets.mlp(*recipe.widths))
     return _call("nets.mlp", [str(width) for width in recipe.widths], **{k: repr(v) for k, v in extras.items()})
 

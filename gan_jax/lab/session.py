@@ -115,6 +115,8 @@ class Session:
 
     game: train.State
     seed: int
+    budget = BUDGET
+    """Seconds of training between two pictures."""
 
     def __init__(
         self,
@@ -161,7 +163,10 @@ class Session:
         if not isinstance(target, data.Target):
             raise TypeError(f"expected a target such as data.ring(8), got {target!r}")
         if tuple(target.shape) != (2,):
-            raise ValueError(f"the lab shows targets in the plane, of shape (2,); this one's is {tuple(target.shape)}")
+            images = "; lab.images(gan, target) shows images" if isinstance(target, data.Dataset) else ""
+            raise ValueError(
+                f"the lab shows targets in the plane, of shape (2,); this one's is {tuple(target.shape)}{images}"
+            )
         for name, make in data.TARGETS.items():
             if same_target(make(), target):
                 return name, target
@@ -204,6 +209,8 @@ class Session:
             reasons["penalty_weight"] = "idle_no_penalty"
         if self.hyper.instance_noise == 0:
             reasons["noise_steps"] = "idle_no_noise"
+        if self.gan.auxiliary is None:
+            reasons["auxiliary_weight"] = "idle_no_auxiliary"
         if not self.gan.loss.has_labels:
             reasons["label_smoothing"] = "idle_no_labels"
         if self.gan.optimizer == "rmsprop":
@@ -253,10 +260,14 @@ class Session:
         self.seed, self.fault = int(seed), ""
         key = jax.random.key(self.seed)
         self.game = train.init(self.gan, self.hyper, key)
-        self.latents = _latents(self.gan, key)
+        self.latents = self._fixed_latents(self.gan, key)
         self.timeline.reset(self.seed, self.game)
         self._restart_curve()
         self._keep_anchor()
+
+    def _fixed_latents(self, gan: Gan, key: Any) -> jax.Array:
+        """The latents whose samples are shown as long as the seed stays."""
+        return _latents(gan, key)
 
     def _keep_anchor(self) -> None:
         """Remember a place to go back to, should the last good state of a divergence prove to be past saving."""
@@ -327,7 +338,7 @@ class Session:
                 if CHOICES[kind].afresh:
                     self.reset()
                 elif kind == "latent":
-                    self.latents = _latents(self.gan, jax.random.key(self.seed))
+                    self.latents = self._fixed_latents(self.gan, jax.random.key(self.seed))
 
     def take_target(self, name: str, target: data.Target) -> None:
         """Train towards another target from here on; the weights stay, the losses' curves begin anew.
@@ -356,12 +367,18 @@ class Session:
         with self.lock:
             if self.cold:
                 train.steps(self.gan, self.in_force, self.target, self.game, 1)
-                started = time.perf_counter()
-                train.steps(self.gan, self.in_force, self.target, self.game, 4)
-                self._pace[self._program] = (time.perf_counter() - started) / 4
+                seconds = self._timed(1)
+                # one quick step says little; a slow one need not be taken again
+                self._pace[self._program] = seconds if seconds > 0.05 else self._timed(4)
+
+    def _timed(self, n: int) -> float:
+        """Seconds a step, of n that lead nowhere."""
+        started = time.perf_counter()
+        train.steps(self.gan, self.in_force, self.target, self.game, n)
+        return (time.perf_counter() - started) / n
 
     def advance(self, k: int | None = None) -> int:
-        """Take k steps, or as many as fit in `BUDGET`, at most 1,024.
+        """Take k steps, or as many as fit in `budget`, at least one and at most 1,024.
 
         Args:
             k: how many; chosen by the time they take when left out.
@@ -377,7 +394,7 @@ class Session:
             check_count(k, "k")
         with self.lock:
             pace = self.pace
-            n = min(max(int(BUDGET / pace), 1), 1024) if k is None else int(k)
+            n = min(max(int(self.budget / pace), 1), 1024) if k is None else int(k)
             started = time.perf_counter()
             try:
                 state, history = train.advance(self.gan, self.in_force, self.target, self.game, n)
@@ -453,7 +470,7 @@ class Session:
             )
             if anew or rules.gan != self.gan:
                 self.seed = self.seed if seed is None else seed
-                self.latents = _latents(rules.gan, jax.random.key(self.seed))
+                self.latents = self._fixed_latents(rules.gan, jax.random.key(self.seed))
             self.game, self.gan, self.players, self.samples, self.fault = game, rules.gan, rules.players, samples, ""
             self.hyper = rules.hyper
             if rules.target_name != self.target_name or not same_target(rules.target, self.target):
@@ -558,25 +575,30 @@ class Session:
             self.tracks.update(self)
             arrays |= self.tracks.arrays()
             score = _score(fake, self.target) if isinstance(self.target, data.Mixture) else None
-            header = {
-                "step": int(self.game.step),
-                "first": self._curve.first,
-                "span": self._curve.span,
+            header = self._header() | {
                 "ends": arrays.pop("surface_ends").tolist(),
                 "probability": self.shows_probability,
                 "modes": None if score is None else int(score[0]),
                 "quality": None if score is None else float(score[1]),
-                "references": [_reference(value) for value in self.references],
-                "dials": as_json(asdict(self.hyper)),
-                "choices": self.choices,
-                "idle": self.idle,
-                "seed": self.seed,
-                "fault": self.fault,
                 "timeline": self.timeline.describe(),
                 "measures": self.tracks.describe(self),
                 "layers": describe(self),
             }
             return Frame(header, arrays)
+
+    def _header(self) -> dict[str, Any]:
+        """What is told of any run: where it stands, and all that can be moved."""
+        return {
+            "step": int(self.game.step),
+            "first": self._curve.first,
+            "span": self._curve.span,
+            "references": [_reference(value) for value in self.references],
+            "dials": as_json(asdict(self.hyper)),
+            "choices": self.choices,
+            "idle": self.idle,
+            "seed": self.seed,
+            "fault": self.fault,
+        }
 
     @property
     def shows_probability(self) -> bool:

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { load } from "./load.mjs";
 
-const names = ["wallCaption", "wallColumns", "wallMove", "wallOrder", "wallRange", "wallRemark", "wallSentence", "wallWords"];
-const { wallCaption, wallColumns, wallMove, wallOrder, wallRange, wallRemark, wallSentence, wallWords } = await load("wall.js", names);
+const names = ["gridMove", "wallCaption", "wallColumns", "wallOrder", "wallRange", "wallRemark", "wallSentence", "wallWords"];
+const { gridMove, wallCaption, wallColumns, wallOrder, wallRange, wallRemark, wallSentence, wallWords } = await load(["base.js", "wall.js"], names);
 
 const say = (key, values = {}) => `${key} ${JSON.stringify(values)}`;
 const ring = {
@@ -41,9 +41,9 @@ test("before the first score the order is the seeds', the diverged last", () => 
 test("arrows move by one and by a row, and stop at the ends", () => {
   const moves = [["ArrowRight", 5, 6], ["ArrowLeft", 5, 4], ["ArrowDown", 5, 9], ["ArrowUp", 5, 1], ["ArrowUp", 2, 2],
     ["ArrowDown", 13, 13], ["ArrowLeft", 0, 0], ["ArrowRight", 15, 15], ["Home", 9, 0], ["End", 9, 15]]; // prettier-ignore
-  for (const [key, from, to] of moves) assert.equal(wallMove(key, from, 16, 4), to, `${key} from ${from}`);
-  assert.equal(wallMove("a", 3, 16, 4), null);
-  assert.equal(wallMove("Enter", 3, 16, 4), null);
+  for (const [key, from, to] of moves) assert.equal(gridMove(key, from, 16, 4), to, `${key} from ${from}`);
+  assert.equal(gridMove("a", 3, 16, 4), null);
+  assert.equal(gridMove("Enter", 3, 16, 4), null);
 });
 
 test("the pictures stand in a square, eight in a row at most", () => {

@@ -1,4 +1,5 @@
-// What every page of the lab has: its texts in the chosen language, its listeners, and the inputs of seed, speed, language.
+// What every page of the lab has: its texts in the chosen language, its listeners, keys in a grid, and the inputs of seed,
+// speed and language.
 
 const SPEEDS = [
   ["speed_full", null],
@@ -20,6 +21,16 @@ function readScene(model) {
     const bytes = new Uint8Array(real.buffer ?? real, real.byteOffset ?? 0, real.byteLength).slice();
     return { ...run, real: new Float32Array(bytes.buffer) };
   });
+}
+
+// Where a key moves the focus among `count` pictures in rows of `columns`; null for a key that moves nothing.
+function gridMove(key, place, count, columns) {
+  const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns };
+  if (key === "Home") return 0;
+  if (key === "End") return count - 1;
+  if (!(key in moves)) return null;
+  const to = place + moves[key];
+  return to < 0 || to >= count ? place : to;
 }
 
 const LANGUAGE_NAMES = { en: "English", zh: "中文" };

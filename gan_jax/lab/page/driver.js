@@ -3,6 +3,7 @@
 // One driver a model asks for steps, three requests in flight, as long as a view is there; the views only paint.
 
 const IN_FLIGHT = 3;
+const SLOW = 150; // milliseconds between answers from which one request is enough: more would only delay what a hand does
 const PATIENCE = 6000; // milliseconds without an answer before the page says so
 const COMPILE_PATIENCE = 120000;
 const CALM = 250; // milliseconds between pictures where the reader has asked for less motion
@@ -16,6 +17,8 @@ function createDriver() {
   let requests = 0;
   let compiling = false;
   let lastPaint = -Infinity;
+  let lastAnswer = null; // time of the last frame while playing
+  let pace = 0; // milliseconds between frames of late
   let looked = "";
   const state = { playing: false, speed: null, frame: null, fresh: false, stalled: false, notice: null, rate: null };
   const marks = []; // [time, step] of late, for the steps a second
@@ -41,7 +44,7 @@ function createDriver() {
   }
 
   function ask() {
-    while (state.playing && !state.stalled && waiting.size < IN_FLIGHT) {
+    while (state.playing && !state.stalled && waiting.size < (pace > SLOW ? 1 : IN_FLIGHT)) {
       send({ type: "step", driver: id, steps: state.speed }, true);
     }
   }
@@ -84,6 +87,8 @@ function createDriver() {
   function accept(frame) {
     const now = performance.now();
     if (state.frame && (frame.step < state.frame.step || frame.active !== state.frame.active)) marks.length = 0;
+    if (state.playing && lastAnswer !== null) pace += 0.5 * (now - lastAnswer - pace);
+    lastAnswer = state.playing ? now : null;
     marks.push([now, frame.step]);
     while (marks.length > 2 && now - marks[0][0] > 1500) marks.shift();
     const [[t0, s0], [t1, s1]] = [marks[0], marks[marks.length - 1]];
@@ -119,7 +124,7 @@ function createDriver() {
     }
     if (!waiting.size) return;
     const oldest = Math.min(...waiting.values());
-    if (now - oldest < (compiling ? COMPILE_PATIENCE : PATIENCE)) return;
+    if (now - oldest < (compiling ? COMPILE_PATIENCE : Math.max(PATIENCE, 5 * pace))) return;
     state.stalled = true;
     askAgain = { at: now + PATIENCE, wait: PATIENCE };
     state.notice = { kind: "stalled" };
@@ -128,7 +133,7 @@ function createDriver() {
 
   function pause() {
     state.playing = false;
-    state.rate = null;
+    state.rate = lastAnswer = null;
     marks.length = 0;
     changed();
   }

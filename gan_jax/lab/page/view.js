@@ -4,7 +4,10 @@ export default () => {
   const driver = createDriver();
   return {
     initialize: ({ model }) => driver.connect(model),
-    render: ({ model, el }) => (model.get("setup").wall ? createWallView : openLab)(driver, model, el),
+    render({ model, el }) {
+      const { wall, images } = model.get("setup");
+      return (wall ? createWallView : images ? createImagesView : openLab)(driver, model, el);
+    },
   };
 };
 

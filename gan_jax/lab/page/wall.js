@@ -20,16 +20,6 @@ function wallOrder(wall, by) {
   return places.sort(worse);
 }
 
-// Where a key moves the focus among `count` pictures in rows of `columns`; null for a key that moves nothing.
-function wallMove(key, place, count, columns) {
-  const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns };
-  if (key === "Home") return 0;
-  if (key === "End") return count - 1;
-  if (!(key in moves)) return null;
-  const to = place + moves[key];
-  return to < 0 || to >= count ? place : to;
-}
-
 // What is said of one run under its picture: its score, or that it diverged.
 function wallCaption(say, wall, i) {
   if (wall.diverged[i] !== null) return say("wall.caption.diverged", { step: wallCount(wall.diverged[i]) });
@@ -226,7 +216,7 @@ function createWallGrid(view) {
   view.listen(node, "keydown", (event) => {
     if (event.key === "Escape" && chosen !== null) view.choose(null);
     else {
-      const to = wallMove(event.key, order.indexOf(at), order.length, columns());
+      const to = gridMove(event.key, order.indexOf(at), order.length, columns());
       if (to === null) return;
       focus(order[to]);
     }

@@ -1,0 +1,235 @@
+"""A GAN of images and a set of real ones come in; a live view goes out: what G draws while it trains, and from where.
+
+`ImageSession` trains and draws; `Images` carries it to the page, which asks for each chunk as the lab's does.
+"""
+
+import io
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .. import data
+from ..errors import Menu, check_count
+from ..explorer.page import pages
+from ..train import Gan, Hyperparams, State
+from .code import Code
+from .dials import CHOICES, DIALS
+from .image_neighbours import Near
+from .image_session import PAIRS, ImageSession, as_bytes
+from .live import ANSWERS, PAGE, Live, asked_move, described
+from .widget import SCRIPTS
+
+MENUS = ("loss", "penalty", "optimizer", "update", "players", "samples", "batch_size", "d_steps", "g_steps")
+"""Menus that make sense for any network of images."""
+
+PARTS = ("seed", "speed", "neighbours", "walk", "explore", "language")
+"""What else a lesson may show or leave out."""
+
+IMAGE_CONTROLS = Menu("control", dict.fromkeys([*MENUS, *PARTS, *DIALS]))
+"""What `images(controls=[...])` may show beside the images and the buttons."""
+
+
+class Images(Live):
+    """The live view of an `ImageSession`. Make one with `images`; show it by ending a cell with it.
+
+    Attributes:
+        session: all that it trains and shows.
+    """
+
+    _esm = pages(*(PAGE / f"{name}.js" for name in (*SCRIPTS, "images_parts", "images")))
+    _called = "view"
+
+    def __init__(self, session: ImageSession, controls: Sequence[str] | None = None, language: str | None = None):
+        self.session = session
+        self._drawn = False  # whether the program that draws is compiled
+        super().__init__(described(controls, IMAGE_CONTROLS, language) | {"images": True}, self._see())
+
+    @property
+    def state(self) -> Code:
+        """The Python that brings the run back outside the lab."""
+        return self.session.state
+
+    @property
+    def game(self) -> State:
+        """The `train.State` now: sample it, score it, or go on with `train.steps`."""
+        return self.session.game
+
+    def set(self, name: str, value: Any) -> None:
+        """Move a dial or choose from a menu, as a hand on the page would; arguments as `Session.set`."""
+        with self.session.lock:
+            if name in CHOICES and name not in MENUS:
+                raise ValueError(f"the view of images has no menu {name!r}; it has: {', '.join(MENUS)}")
+            self.session.set(name, value)
+            if name in CHOICES:
+                self.scene = self._see()
+            self.show()
+
+    def reset(self, seed: int | None = None) -> None:
+        """Begin again at step 0, from the same seed or another."""
+        with self.session.lock:
+            self.session.reset(seed)
+            self.show()
+
+    def advance(self, k: int) -> None:
+        """Take k steps from Python, and show where they led."""
+        check_count(k, "k")
+        with self.session.lock:
+            self.session.advance(k)
+            self.show()
+
+    def show(self, request: Any = None) -> None:
+        """Send one frame: a header, and the images in one block of bytes."""
+        if not self._drawn:
+            self.tell("compiling", "Compiling the program that draws: once, some seconds.")
+        self.send_frames([self.session.frame()], request)
+        self._drawn = True
+
+    def _see(self) -> dict[str, Any]:
+        return {"runs": [self.session.scene()]}
+
+    def _compile(self) -> None:
+        if self.session.cold:
+            self.tell("compiling", "Compiling the training step: once. Convolutions take up to a minute.")
+            self.session.warm()
+
+    def _advance(self, k: int | None) -> None:
+        self.session.advance(k)
+
+    # ---- what the page may ask ----
+
+    def _set(self, message: dict) -> None:
+        self.set(*asked_move(message))
+
+    def _reset(self, message: dict) -> None:
+        self.reset(message.get("seed"))
+
+    def _nearest(self, message: dict) -> None:
+        """The real images nearest to one of G's, and how near real images are to each other."""
+        session, sample = self.session, message.get("sample")
+        found = session.nearest(sample)
+        real = np.stack([as_bytes(session.neighbours.images(near.index)) for near in found])
+        labels = np.asarray(session.target.labels)
+        told = [_told(near, labels) for near in found]
+        self._reply(message, "nearest", {"sample": sample, "spaces": told}, real)
+
+    def _walk(self, message: dict) -> None:
+        start, end = message.get("start"), message.get("end")
+        walked = self.session.walk(start, end)
+        self._reply(message, "walk", {"start": start, "end": end}, as_bytes(walked))
+
+    def _explore(self, message: dict) -> None:
+        sample, pair = message.get("sample"), message.get("pair")
+        if pair is not None and (isinstance(pair, bool) or not isinstance(pair, int) or not 0 <= pair < PAIRS):
+            raise ValueError(f"pair must be a whole number from 0 to {PAIRS - 1}, or null, got {pair!r}")
+        s, t = message.get("s", 0.0), message.get("t", 0.0)
+        drawn = self.session.explore(sample, s, t, pair)
+        self._reply(message, "explore", {"sample": sample, "s": s, "t": t, "pair": pair}, as_bytes(drawn))
+
+    def _reply(self, message: dict, kind: str, told: dict[str, Any], images: np.ndarray) -> None:
+        """Answer the view that has asked, with the step at which the images were drawn."""
+        more = {"view": message.get("view"), "asked": message.get("asked"), "step": int(self.session.game.step)}
+        self.tell(kind, told | more, message.get("request"), images=images)
+
+    answers: ClassVar = ANSWERS | {
+        "set": _set,
+        "reset": _reset,
+        "nearest": _nearest,
+        "walk": _walk,
+        "explore": _explore,
+    }
+
+    def _still(self) -> tuple[bytes, str]:
+        return still(self.session)
+
+
+def _told(near: Near, labels: np.ndarray) -> dict[str, Any]:
+    """One space's neighbours in plain JSON; classes only where there are several."""
+    low, middle, high = (float(x) for x in np.quantile(near.held, [0.05, 0.5, 0.95])) if len(near.held) else (0, 0, 0)
+    return {
+        "space": near.space,
+        "index": near.index.tolist(),
+        "labels": labels[near.index].tolist() if labels.any() else None,
+        "distances": near.distance.tolist(),
+        "held": {"low": low, "middle": middle, "high": high, "count": len(near.held)},
+        "share": near.share if len(near.held) else None,
+    }
+
+
+def still(session: ImageSession) -> tuple[bytes, str]:
+    """Draw a session as it stands without any page: a PNG of G's images beside real ones, and its words and numbers."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from .. import plots
+
+    with session.lock:
+        step, drawn = int(session.game.step), as_bytes(session.images())
+        points = session._curve.points
+    figure = plots.Figure(figsize=(8.2, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    titles = f"step {step:,}: drawn by G", f"real: {session.target.name}"
+    for axes, images, title in zip(figure.subplots(1, 2), (drawn, as_bytes(session.real)), titles, strict=True):
+        sheet = _sheet(images, session.columns)
+        axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes.set_axis_off()
+        axes.set_title(title, fontsize=10, loc="left")
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=80)
+    losses = "" if not len(points) else " Last losses: D {:.2f}, G {:.2f}.".format(*points[-1])
+    return png.getvalue(), (
+        f"{len(drawn)} images drawn by the generator at step {step:,}, beside as many real ones "
+        f"({session.target.name}, {len(session.target):,} images).{losses}"
+    )
+
+
+def _sheet(images: np.ndarray, columns: int) -> np.ndarray:
+    """Images in rows with a pixel between them, shape (height, width) or (height, width, 3)."""
+    n, height, width, channels = images.shape
+    rows = -(-n // columns)
+    sheet = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1, channels), 128, np.uint8)
+    for i, image in enumerate(images):
+        top, left = i // columns * (height + 1), i % columns * (width + 1)
+        sheet[top : top + height, left : left + width] = image
+    return sheet[..., 0] if channels == 1 else sheet
+
+
+def images(
+    gan: Gan | None = None,
+    target: data.Dataset | None = None,
+    hyper: Hyperparams | None = None,
+    seed: int = 0,
+    *,
+    controls: Sequence[str] | None = None,
+    language: str | None = None,
+) -> Images:
+    """Open a live view of a GAN of images: what it draws while it trains, and from where.
+
+    Pick an image, and see the real ones nearest to it, walk through the latent space to another, or leave it along two
+    directions. A step of a convolutional GAN takes long on a CPU: at 28x28 and full width up to half a second. The page
+    then shows each step.
+
+    Args:
+        gan: the rules, of networks of any kind (`nets.mlp`, `nets.dcgan_generator`, your own); told classes or not,
+            in which case each row of images is one class. Two MLPs for the target's images when left out.
+        target: the real images, flat or not; `data.digits()` when left out.
+        hyper: the dials as they stand at first.
+        seed: from which all weights and noise follow.
+        controls: names in `IMAGE_CONTROLS` to show beside the images and the buttons; all when left out.
+        language: "en" or "zh"; the page's own when left out.
+
+    Returns:
+        The widget: end a cell with it, and press Play. `.state` is the Python that brings its run back, `.game` the
+        `train.State`.
+
+    Raises:
+        TypeError: the target is no data set.
+        ValueError: a network does not fit the images, or a dial is no single number.
+        UnknownName: a control that is not in `IMAGE_CONTROLS`.
+
+    >>> from gan_jax import nets
+    >>> live = images(Gan(nets.mlp(4, 16, 64), nets.mlp(64, 16, 1), batch_size=16), controls=["lr_g", "lr_d", "walk"])
+    >>> live.advance(5)
+    >>> int(live.game.step)
+    5
+    """
+    return Images(ImageSession(gan, target, hyper, seed), controls, language)
