@@ -23,6 +23,7 @@ from .distributions import (
 from .drawn import Drawn, drawn
 from .images import Dataset, cifar10, dataset, digits, fashion_mnist, mnist, mnist_5000, to_images
 from .stacked import Stacked, stacked, stacked_digits
+from .stream import Stream, stream
 
 __all__ = [
     "TARGETS",
@@ -33,6 +34,7 @@ __all__ = [
     "Labelled",
     "Mixture",
     "Stacked",
+    "Stream",
     "Target",
     "bounds",
     "checkerboard",
@@ -53,6 +55,7 @@ __all__ = [
     "spiral",
     "stacked",
     "stacked_digits",
+    "stream",
     "swiss_roll",
     "to_images",
     "two_moons",

@@ -4,6 +4,7 @@
 so moving a dial never compiles again and sweeping it is a `vmap`. Randomness is a function of `(key, step)`.
 """
 
+from .devices import mesh, place
 from .game import init, step
 from .hyperparams import RANGES, Hyperparams, dials
 from .loops import advance, check, run, steps
@@ -32,6 +33,8 @@ __all__ = [
     "init",
     "join",
     "judge",
+    "mesh",
+    "place",
     "run",
     "stages",
     "step",

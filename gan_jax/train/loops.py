@@ -1,24 +1,32 @@
 """A game and a number of steps come in; the state after them goes out: compiled loops, and a Python loop outside."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import fields, replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Int
 from tqdm.auto import tqdm
 
-from ..data import Target
+from ..data import Stream, Target
 from ..errors import Diverged, check_count
+from .devices import check_mesh, kept, place, whole
 from .game import _step
 from .hyperparams import Hyperparams, dials
 from .rules import Gan
-from .states import History, State
+from .states import History, State, join
 
 
-def _check_game(gan: Gan, target: Target, state: State | None) -> None:
+def _check_game(gan: Gan, target: Target, state: State | None, *, streams: bool = False) -> None:
     """Raise unless the three belong together, before anything is compiled."""
+    if isinstance(target, Stream) and not streams:
+        raise TypeError(
+            f"{target.name} is streamed from the host, which train.run and train.steps do; anything else takes a piece "
+            "of it that lies on the device: stream.piece(key, 0)"
+        )
     if not isinstance(target, Target):
         raise TypeError(f"expected a target such as data.ring(8), got {target!r}")
     if state is not None and state.gan != gan:
@@ -31,11 +39,12 @@ def _check_game(gan: Gan, target: Target, state: State | None) -> None:
             )
 
 
-def check(gan: Gan, hyper: Hyperparams, target: Target, state: State) -> Hyperparams:
+def check(gan: Gan, hyper: Hyperparams, target: Target, state: State, *, streams: bool = False) -> Hyperparams:
     """Raise unless one run can be made of these four, before anything is compiled; return the dials ready for it.
 
     Args:
         gan, hyper, target, state: as in `steps`.
+        streams: whether the target may be a `data.Stream`.
 
     Returns:
         The dials, as `dials` makes them.
@@ -52,46 +61,63 @@ def check(gan: Gan, hyper: Hyperparams, target: Target, state: State) -> Hyperpa
         raise ValueError(f"one run takes one number a dial, but {', '.join(several)}; train.sweep tries several values")
     if not isinstance(state, State):
         raise TypeError(f"expected a State from train.init, got {type(state).__name__}")
-    _check_game(gan, target, state)
+    _check_game(gan, target, state, streams=streams)
     return ready
 
 
-def _loop(gan: Gan, capacity: int, hyper: Hyperparams, target: Target, state: State, n: Int[Array, ""]):
+def _loop(
+    gan: Gan, capacity: int, mesh: Mesh | None, hyper: Hyperparams, target: Target, state: State, n: Int[Array, ""]
+):
     """n steps in one compiled loop; n is traced, so any n up to `capacity` runs the same program."""
 
     def body(i, carry):
         state, history = carry
-        state, measured = _step(gan, hyper, target, state)
+        state, measured = whole(_step(gan, hyper, target, state, mesh), mesh)
         return state, jax.tree.map(lambda row, value: row.at[i].set(value), history, measured)
 
     empty = History(*(jnp.zeros(capacity) for _ in History._fields))
     return jax.lax.fori_loop(0, n, body, (state, empty))
 
 
-_loop_compiled = jax.jit(_loop, static_argnums=(0, 1))
+_loop_compiled = jax.jit(_loop, static_argnums=(0, 1, 2))
+_loop_donating = jax.jit(_loop, static_argnums=(0, 1, 2), donate_argnums=5)
 
 
 def _capacity(n: int) -> int:
     return max(1024, 1 << (n - 1).bit_length())
 
 
-def steps(gan: Gan, hyper: Hyperparams, target: Target, state: State, n: int) -> tuple[State, History]:
+def steps(
+    gan: Gan,
+    hyper: Hyperparams,
+    target: Target,
+    state: State,
+    n: int,
+    *,
+    mesh: Mesh | None = None,
+    donate: bool = False,
+) -> tuple[State, History]:
     """Take n steps in one compiled call.
 
-    One program serves every n up to 1,024 (then up to each power of two), so changing n does not compile again.
+    One program serves every n up to 1,024 (then up to each power of two), so changing n does not compile again. Of a
+    `data.Stream` there is one call a piece, and the next piece is put on the device while it computes.
 
     Args:
         gan: the rules.
         hyper: the dials, scalars.
         target: the distribution that real samples come from.
-        state: where the game stands; it is left as it is.
+        state: where the game stands; it is left as it is, unless donated.
         n: how many steps.
+        mesh: devices that share each batch, `train.mesh()`; the state they return is held by all of them. Losses and
+            weights are those of one device up to rounding.
+        donate: give the state's memory to the next one, so that there is room for one instead of two. The state that
+            was handed in is gone afterwards: reading it raises.
 
     Returns:
         The `State` after them, and a `History` of NumPy arrays of shape (n,).
 
     Raises:
-        TypeError, ValueError: the four do not belong together, as `check` says.
+        TypeError, ValueError: they do not belong together, as `check` says, or the mesh does not divide a batch.
 
     >>> import jax
     >>> from gan_jax import data, nets
@@ -103,9 +129,34 @@ def steps(gan: Gan, hyper: Hyperparams, target: Target, state: State, n: int) ->
     (10, (10,))
     """
     check_count(n, "n")
-    ready = check(gan, hyper, target, state)
-    state, history = _loop_compiled(gan, _capacity(n), ready, target, replace(state, gan=gan), n)
-    return state, History(*(np.asarray(row)[:n] for row in history))
+    ready = check(gan, hyper, target, state, streams=True)
+    check_mesh(gan, mesh)
+    ready = place(ready, mesh)
+    walk = functools.partial(_loop_donating if donate else _loop_compiled, gan)
+    state = place(replace(state, gan=gan), mesh)
+    if isinstance(target, Stream):
+        return _streamed(walk, ready, target, state, int(n), mesh)
+    state, history = walk(_capacity(n), mesh, ready, place(target, mesh), state, n)
+    return state, _taken(history, n)
+
+
+def _taken(history: History, n: int) -> History:
+    return History(*(np.asarray(row)[:n] for row in history))
+
+
+def _streamed(walk, ready: Hyperparams, stream: Stream, state: State, n: int, mesh: Mesh | None):
+    """Take n steps, piece by piece; while the device computes on one, the host reads the next and sends it."""
+    put = functools.partial(place, mesh=mesh) if mesh else jnp.asarray
+    key, at, histories = kept(state.key), int(state.step), []
+    every = stream.every(state.gan.batch_size)
+    while n:
+        number, now = at // every, min(every - at % every, n)
+        piece = place(stream.piece(key, number, put), mesh)
+        state, history = walk(_capacity(now), mesh, ready, piece, state, now)  # returns while the device still works
+        stream.piece(key, number + 1, put)
+        histories.append(_taken(history, now))
+        at, n = at + now, n - now
+    return state, join(histories)
 
 
 def run(
@@ -117,6 +168,8 @@ def run(
     *,
     chunk: int | None = None,
     progress: bool = True,
+    mesh: Mesh | None = None,
+    donate: bool = False,
 ) -> Iterator[tuple[State, History]]:
     """Train in chunks: a Python loop outside, for pictures and for stopping, a compiled loop inside.
 
@@ -127,6 +180,8 @@ def run(
         n: how many steps in all.
         chunk: steps between two yields; a fiftieth of n, at most 1,000, when left out.
         progress: show a bar when it takes longer than a second.
+        mesh, donate: as in `steps`. When donated, each state that it yields is gone as soon as the next chunk begins:
+            save or copy what you want to keep. A copy on the host of the state before each chunk stands in for it.
 
     Yields:
         The `State` after each chunk, and the chunk's `History`.
@@ -138,27 +193,42 @@ def run(
     check_count(n, "n")
     chunk = min(max(n // 50, 1), 1000) if chunk is None else chunk
     check_count(chunk, "chunk")
-    check(gan, hyper, target, state)
-    return _run(gan, hyper, target, state, n, chunk, progress)
+    check(gan, hyper, target, state, streams=True)
+    check_mesh(gan, mesh)
+    return _run(gan, hyper, target, state, n, chunk, progress, mesh, donate)
 
 
-def _run(gan, hyper, target, state, n, chunk, progress):
+def _run(gan, hyper, target, state, n, chunk, progress, mesh, donate):
+    target = target if isinstance(target, Stream) else place(target, mesh)  # once, not in each chunk
     with tqdm(total=n, unit="step", delay=1.0, disable=not progress) as bar:
         for start in range(0, n, chunk):
-            state, history = advance(gan, hyper, target, state, min(chunk, n - start))
+            now = min(chunk, n - start)
+            state, history = advance(gan, hyper, target, state, now, mesh=mesh, donate=donate)
             bar.update(len(history.loss_d))
             yield state, history
 
 
-def advance(gan: Gan, hyper: Hyperparams, target: Target, state: State, n: int) -> tuple[State, History]:
+def advance(
+    gan: Gan,
+    hyper: Hyperparams,
+    target: Target,
+    state: State,
+    n: int,
+    *,
+    mesh: Mesh | None = None,
+    donate: bool = False,
+) -> tuple[State, History]:
     """Take n steps as `steps` does, and raise `Diverged` if they leave the finite numbers."""
-    after, history = steps(gan, hyper, target, state, n)
+    first = int(state.step)
+    before = kept(state) if donate else state  # what is donated is gone, and a divergence needs it
+    after, history = steps(gan, hyper, target, state, n, mesh=mesh, donate=donate)
     if not history.bad.any():
         return after, history
     good = int(np.argmax(history.bad))
-    first = int(state.step) + good
+    first += good
     # a run is a pure function of its state: walking again up to the fault gives the last good state exactly
-    state = steps(gan, hyper, target, state, good)[0] if good else state
+    before = place(before, mesh) if mesh else jax.tree.map(jnp.asarray, before)
+    state = steps(gan, hyper, target, before, good, mesh=mesh)[0] if good else before
     measured = ", ".join(f"{name} {row[good]:.4g}" for name, row in zip(History._fields, history, strict=True))
     raise Diverged(
         f"training diverged at step {first} ({measured}). The state before it is kept in this error's .state; "
