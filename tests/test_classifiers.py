@@ -12,6 +12,8 @@ from gan_jax import classifiers, data
 from gan_jax.classifiers import __main__ as command
 from gan_jax.classifiers import classifier as files
 
+pytestmark = pytest.mark.once
+
 SOURCES = {"digits": data.digits, "mnist": data.mnist_5000}
 
 

@@ -14,6 +14,8 @@ from gan_jax import data, explorer, theory
 from gan_jax.explorer import Curve, Handle
 from gan_jax.explorer.minimax import MODES, REAL, STEPS, Heaps, Setting, _train, _trained, train_discriminator
 
+pytestmark = pytest.mark.once
+
 SETTINGS = [
     {},
     {"mean_1": 0.0},

@@ -12,6 +12,8 @@ import scipy.stats
 from gan_jax import data, metrics
 from gan_jax.metrics import report
 
+pytestmark = pytest.mark.once
+
 KEY = jax.random.key(3)
 RING, DIGITS = data.ring(8), data.stacked_digits()
 

@@ -19,6 +19,8 @@ from gan_jax.explorer.objectives import CONTROLS, FLOOR, FRAMES, OUTPUTS, TIME, 
 from gan_jax.explorer.scene import check_scene
 from gan_jax.losses import LOSSES
 
+pytestmark = pytest.mark.once
+
 ENDS = itertools.product((-10.0, -2.0, 0.0, 1.0, 10.0), (0.5, 2.0, 6.0))
 MEAN_REAL = lambda x: scipy.integrate.quad(  # noqa: E731
     lambda r: scipy.stats.norm.pdf(r) * expit(x**2 - x * r), -9, 9, points=[x], epsabs=1e-12

@@ -15,6 +15,8 @@ from gan_jax.explorer.portrait import KINDS
 from gan_jax.explorer.scene import Arrows, Curve, Dots, Handle, arrays, check_scene
 from gan_jax.theory import games, paths, spectra
 
+pytestmark = pytest.mark.once
+
 
 def path(scene):
     """The path as it is drawn, shape (steps + 1, 2)."""

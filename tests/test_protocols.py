@@ -16,6 +16,8 @@ from gan_jax.protocols import __main__ as command
 from gan_jax.protocols import records, runs
 from gan_jax.protocols.protocol import FORMS, Protocol, duration
 
+pytestmark = pytest.mark.once
+
 PACGAN = ["pacgan_ring", "pacgan_grid"]
 
 TINY = protocols.Settings(

@@ -18,6 +18,8 @@ from gan_jax.explorer.scene import check_scene
 from gan_jax.explorer.side_by_side import SCORED, SHOWN, SIDE, Contest, View
 from gan_jax.train import Gan, Hyperparams
 
+pytestmark = pytest.mark.once
+
 RING, KEY = data.ring(8), jax.random.key(0)
 GAN = Gan(nets.mlp(2, 16, 2), nets.mlp(2, 16, 1), batch_size=32)
 HYPER, SLOW, EXPLOSIVE = Hyperparams(), Hyperparams(lr_g=1e-5), Hyperparams(lr_d=1e18)

@@ -11,6 +11,8 @@ from flax import nnx
 from gan_jax import checkpoints, data, losses, nets, train
 from gan_jax.train import Gan, Hyperparams
 
+pytestmark = pytest.mark.once
+
 KEY = jax.random.key(0)
 G, D = nets.mlp(2, 8, 2, activation="tanh"), nets.mlp(2, 8, 1, activation="tanh")
 PLAIN = Gan(G, D, batch_size=16)

@@ -11,6 +11,8 @@ import scipy.stats
 from gan_jax import classifiers, data, metrics
 from gan_jax.metrics import classes
 
+pytestmark = pytest.mark.once
+
 KEY = jax.random.key(0)
 DIGITS = data.stacked_digits()
 

@@ -16,6 +16,8 @@ from gan_jax import checkpoints, data, losses, metrics, nets, train
 from gan_jax.errors import Interrupted
 from gan_jax.train import Gan, Hyperparams, blocks
 
+pytestmark = pytest.mark.once
+
 KEYS = jax.random.split(jax.random.key(0), 3)
 GRID = {"lr_g": [1e-3, 3e-3], "beta1": [0.0, 0.5, 0.9]}
 SMALL = Gan(nets.mlp(2, 16, 2), nets.mlp(2, 16, 1), batch_size=32)

@@ -11,6 +11,8 @@ from scipy.special import rel_entr
 
 from gan_jax import data, theory
 
+pytestmark = pytest.mark.once
+
 GRID = theory.quadrature((-14.0, 22.0), 6000)
 X = GRID.points[:, 0]
 

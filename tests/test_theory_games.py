@@ -8,6 +8,8 @@ import pytest
 
 from gan_jax import losses, theory
 
+pytestmark = pytest.mark.once
+
 # ---- small games ----
 
 

@@ -13,6 +13,8 @@ import scipy.stats
 from gan_jax import losses, theory
 from gan_jax.losses import LOSSES
 
+pytestmark = pytest.mark.once
+
 GRID = theory.quadrature((-9.0, 9.0), 200)
 X = GRID.points[:, 0]
 NAMES = [name for name in LOSSES if name != "wasserstein"]

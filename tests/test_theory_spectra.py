@@ -9,6 +9,8 @@ import pytest
 
 from gan_jax import losses, theory
 
+pytestmark = pytest.mark.once
+
 R1 = lambda weight: {"penalty": losses.r1, "penalty_weight": weight}  # noqa: E731
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from gan_jax import losses, theory
 
+pytestmark = pytest.mark.once
+
 # ---- each rule once more in plain NumPy, for f = a x^2 / 2 + b x y - c y^2 / 2 ----
 
 A, B, C = 0.3, 1.1, 0.1
