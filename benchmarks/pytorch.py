@@ -77,3 +77,41 @@ def digits(pixels: np.ndarray, device: str, *, fused: bool) -> Callable[[int], N
     generator = mlp(100, 256, 784, activation=leaky, output=nn.Tanh)
     discriminator = mlp(784, 512, 256, 1, activation=leaky)
     return player(generator, discriminator, real_batch, batch=64, latent=100, lr=2e-4, device=device, fused=fused)
+
+
+class TutorialGenerator(nn.Sequential):
+    """The generator of TensorFlow's DCGAN tutorial, as a PyTorch user writes it."""
+
+    def __init__(self):
+        leaky = lambda: nn.LeakyReLU(0.3)  # noqa: E731
+        norm = {"momentum": 0.01, "eps": 1e-3}
+        up = {"kernel_size": 5, "padding": 2, "bias": False}
+        super().__init__(
+            nn.Linear(100, 7 * 7 * 256, bias=False), nn.BatchNorm1d(7 * 7 * 256, **norm), leaky(),
+            nn.Unflatten(1, (256, 7, 7)),
+            nn.ConvTranspose2d(256, 128, **up), nn.BatchNorm2d(128, **norm), leaky(),
+            nn.ConvTranspose2d(128, 64, stride=2, output_padding=1, **up), nn.BatchNorm2d(64, **norm), leaky(),
+            nn.ConvTranspose2d(64, 1, stride=2, output_padding=1, **up), nn.Tanh(),
+        )  # fmt: skip
+
+
+class TutorialDiscriminator(nn.Sequential):
+    """The discriminator of TensorFlow's DCGAN tutorial."""
+
+    def __init__(self):
+        super().__init__(
+            nn.Conv2d(1, 64, 5, stride=2, padding=2), nn.LeakyReLU(0.3), nn.Dropout(0.3),
+            nn.Conv2d(64, 128, 5, stride=2, padding=2), nn.LeakyReLU(0.3), nn.Dropout(0.3),
+            nn.Flatten(), nn.Linear(7 * 7 * 128, 1),
+        )  # fmt: skip
+
+
+def dcgan(pixels: np.ndarray, device: str, *, fused: bool) -> Callable[[int], None]:
+    """The DCGAN of TensorFlow's tutorial on bytes of shape (size, 28, 28): batch 64."""
+    images = torch.tensor(pixels, device=device)[:, None]
+
+    def real_batch() -> torch.Tensor:
+        return images[torch.randint(len(images), (64,), device=device)].float().mul_(2 / 255).sub_(1)
+
+    generator, discriminator = TutorialGenerator(), TutorialDiscriminator()
+    return player(generator, discriminator, real_batch, batch=64, latent=100, lr=1e-4, device=device, fused=fused)

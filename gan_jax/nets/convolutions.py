@@ -1,14 +1,157 @@
-"""Images and a kernel come in; their convolution, or its transpose, goes out: the formulation is chosen by backend."""
+"""Images and a kernel come in; their convolution, or its transpose, goes out: the formulation is chosen by backend.
+
+On a CPU, XLA's own gradients of convolutions are slow, and in a compiled loop 6 to 11 times slower still (JAX issue
+12868), so there a convolution is written as matrix products of the kernel with slices of the images. Only slices, sums
+and products are in it: it can be differentiated as often as one likes, in both modes, mapped and looped over, and its
+gradients are such products again. `benchmarks/run.py --only dcgan` measures what that brings.
+"""
+
+import functools
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-_LAYOUT = ("NHWC", "HWIO", "NHWC")
+Images = Float[Array, "n h w inputs"]
+Kernel = Float[Array, "kh kw inputs outputs"]
+Others = Float[Array, "n h2 w2 outputs"]
+
+PATCH = 512
+"""Numbers in a patch up to which patches are written out whole; larger ones are written out along rows only."""
+
+LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
-def conv(x: Float[Array, "n h w inputs"], kernel: Float[Array, "kh kw inputs outputs"], *, stride: int = 1):
-    return jax.lax.conv_general_dilated(x, kernel, (stride, stride), "SAME", dimension_numbers=_LAYOUT)
+def by_products() -> bool:
+    """Whether convolutions are written as matrix products here. The one place where that is chosen."""
+    return jax.default_backend() == "cpu"
 
 
-def conv_transposed(x: Float[Array, "n h w inputs"], kernel: Float[Array, "kh kw inputs outputs"], *, stride: int):
-    return jax.lax.conv_transpose(x, kernel[::-1, ::-1], (stride, stride), "SAME", dimension_numbers=_LAYOUT)
+def conv(x: Images, kernel: Kernel, *, stride: int = 1) -> Others:
+    """Convolve images: `y[i, j] = sum_ab x[s i + a - low, s j + b - low] kernel[a, b]`, as neural networks mean it.
+
+    Args:
+        x: images, shape (n, h, w, inputs); outside them are zeros.
+        kernel: shape (kh, kw, inputs, outputs).
+        stride: s, pixels from one patch to the next.
+
+    Returns:
+        Shape (n, ceil(h / s), ceil(w / s), outputs), in the images' type. Sums are in float32 at least. `low` is half
+        of the zeros that this size takes, rounded down ("SAME"): (k - s) // 2 for a side that s divides.
+
+    >>> conv(jnp.ones((1, 4, 4, 1)), jnp.ones((3, 3, 1, 1)))[0, :, :, 0].tolist()
+    [[4.0, 6.0, 6.0, 4.0], [6.0, 9.0, 9.0, 6.0], [6.0, 9.0, 9.0, 6.0], [4.0, 6.0, 6.0, 4.0]]
+    """
+    return (_conv_products if by_products() else _conv_plain)(x, kernel, stride)
+
+
+def conv_transposed(x: Images, kernel: Kernel, *, stride: int) -> Others:
+    """Stamp each pixel's multiple of the kernel onto an image s times as large: the transpose of `conv`.
+
+    `y[s i + a - low, s j + b - low] += x[i, j] kernel[a, b]`: with inputs and outputs of the kernel exchanged, the
+    gradient of `conv` by its images. The orientation is PyTorch's and Keras's; `jax.lax.conv_transpose` has its kernel
+    upside down.
+
+    Args:
+        x: images, shape (n, h, w, inputs).
+        kernel: shape (kh, kw, inputs, outputs).
+        stride: s.
+
+    Returns:
+        Shape (n, s h, s w, outputs), in the images' type; what is stamped outside of it is lost.
+
+    >>> conv_transposed(jnp.ones((1, 1, 2, 1)), jnp.ones((3, 3, 1, 1)), stride=2)[0, :, :, 0].tolist()
+    [[1.0, 1.0, 2.0, 1.0], [1.0, 1.0, 2.0, 1.0]]
+    """
+    return (_transposed_products if by_products() else _transposed_plain)(x, kernel, stride)
+
+
+# ---- what every other backend does well ----
+
+
+def _conv_plain(x: Images, kernel: Kernel, stride: int) -> Others:
+    return jax.lax.conv_general_dilated(x, kernel, (stride, stride), "SAME", dimension_numbers=LAYOUT)
+
+
+def _transposed_plain(x: Images, kernel: Kernel, stride: int) -> Others:
+    upright = kernel[::-1, ::-1]
+    return jax.lax.conv_transpose(x, upright, (stride, stride), "SAME", dimension_numbers=LAYOUT)
+
+
+# ---- as matrix products ----
+
+
+def _conv_products(x: Images, kernel: Kernel, stride: int) -> Others:
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+    patch = kernel.shape[0] * kernel.shape[1] * kernel.shape[2]
+    convolve = _by_patches if patch <= PATCH else _by_rows
+    return convolve(x.astype(wide), kernel.astype(wide), stride).astype(x.dtype)
+
+
+def _transposed_products(x: Images, kernel: Kernel, stride: int) -> Others:
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+    n, h, w, _ = x.shape
+    exchanged = kernel.astype(wide).transpose(0, 1, 3, 2)
+    convolve = functools.partial(_conv_products, kernel=exchanged, stride=stride)
+    larger = jax.ShapeDtypeStruct((n, h * stride, w * stride, kernel.shape[3]), wide)
+    return jax.linear_transpose(convolve, larger)(x.astype(wide))[0].astype(x.dtype)
+
+
+def _low(size: int, out: int, kernel: int, stride: int) -> int:
+    return max((out - 1) * stride + kernel - size, 0) // 2
+
+
+def _by_patches(x: Images, kernel: Kernel, stride: int) -> Others:
+    """One product: every patch of the images, written out as a row, with the kernel as a matrix."""
+    (n, h, w, _), (kh, kw, _, outputs) = x.shape, kernel.shape
+    out_h, out_w = -(-h // stride), -(-w // stride)
+    reach_h, reach_w = (out_h - 1) * stride + kh, (out_w - 1) * stride + kw
+    low_h, low_w = _low(h, out_h, kh, stride), _low(w, out_w, kw, stride)
+    padding = (0, 0), (low_h, max(reach_h - low_h - h, 0)), (low_w, max(reach_w - low_w - w, 0)), (0, 0)
+    padded = jnp.pad(x, padding)
+    patches = [
+        padded[:, a : a + reach_h - kh + 1 : stride, b : b + reach_w - kw + 1 : stride]
+        for a in range(kh)
+        for b in range(kw)
+    ]
+    rows = jnp.concatenate(patches, axis=-1).reshape(n * out_h * out_w, -1)
+    return (rows @ kernel.reshape(-1, outputs)).reshape(n, out_h, out_w, outputs)
+
+
+def _by_rows(x: Images, kernel: Kernel, stride: int) -> Others:
+    """One product for each distance in rows: patches are written out along rows alone, a k-th of the memory, and rows
+    of zeros above and below the images are left out of the sums."""
+    (n, h, w, inputs), (kh, kw, _, outputs) = x.shape, kernel.shape
+    out_h, out_w = -(-h // stride), -(-w // stride)
+    reach_w, low_h, low_w = (out_w - 1) * stride + kw, _low(h, out_h, kh, stride), _low(w, out_w, kw, stride)
+    # rows come first, so that a range of them is one piece of memory
+    x = jnp.pad(
+        x.transpose(1, 2, 0, 3),
+        ((0, out_h * stride - h), (low_w, max(reach_w - low_w - w, 0)), (0, 0), (0, 0)),
+    ).reshape(out_h, stride, -1, n, inputs)
+    pieces = [x[:, p, b : b + reach_w - kw + 1 : stride] for p in range(stride) for b in range(kw)]
+    patches = jnp.concatenate(pieces, axis=-1)  # (out_h, out_w, n, stride x kw x inputs)
+
+    total = jnp.zeros((out_h, out_w, n, outputs), x.dtype)
+    for away, taps in _distances(kh, stride, low_h).items():
+        first, last = max(0, away), min(out_h, out_h + away)  # the rows of patches that there are
+        if first >= last:
+            continue
+        phases = [(tap - low_h) % stride * kw * inputs for tap in taps]
+        rows = patches[first:last, ..., phases[0] : phases[-1] + kw * inputs].reshape((last - first) * out_w * n, -1)
+        product = rows @ kernel[taps[0] : taps[-1] + 1].reshape(-1, outputs)
+        shape = (last - first, out_w, n, outputs)
+        total += jnp.pad(product.reshape(shape), ((first - away, out_h - last + away), (0, 0), (0, 0), (0, 0)))
+    return total.transpose(2, 0, 1, 3)
+
+
+def _distances(kernel: int, stride: int, low: int) -> dict[int, list[int]]:
+    """A kernel's rows by how many strides away from the output's row they look.
+
+    >>> _distances(5, 2, 1)
+    {-1: [0], 0: [1, 2], 1: [3, 4]}
+    """
+    found: dict[int, list[int]] = {}
+    for tap in range(kernel):
+        found.setdefault((tap - low) // stride, []).append(tap)
+    return found
