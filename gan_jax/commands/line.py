@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from .. import train
+from ..errors import UnknownName
 from . import pictures, scoring, training
 from .faults import Failed, WrongCall
 from .folder import Folder
@@ -131,7 +132,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _presets(asked: argparse.Namespace, _: str) -> int:
     from .measured import described, overview
 
-    print(overview() if asked.name is None else described(asked.name))
+    try:
+        print(overview() if asked.name is None else described(asked.name))
+    except UnknownName as error:
+        raise WrongCall(str(error)) from error
     return 0
 
 
@@ -171,13 +175,14 @@ def _sample(asked: argparse.Namespace, _: str) -> int:
     if out.suffix not in (".png", ".npy"):
         raise WrongCall(f"--out must end in .png, for a picture, or .npy, for an array; got {out}")
     _, settings, state = _opened(asked)
-    samples, columns = scoring.draw(state, settings, asked.seed, n=asked.n, averaged=asked.averaged, label=asked.label)
+    plane = len(settings.shape) == 1
+    samples, columns = scoring.draw(state, plane, asked.seed, n=asked.n, averaged=asked.averaged, label=asked.label)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         if out.suffix == ".npy":
             np.save(out, samples, allow_pickle=False)
         else:
-            real = settings.target().sample(jax.random.key(1), 1000) if len(settings.shape) == 1 else None
+            real = settings.target().sample(jax.random.key(1), 1000) if plane else None
             pictures.write(out, samples, settings.shape, columns=columns, real=real, title=f"Step {int(state.step):,}")
     except OSError as error:
         raise Failed(f"{out} cannot be written: {error}") from error

@@ -42,6 +42,7 @@ class Measured:
 
     Attributes:
         preset, data, steps: what was run.
+        settings: every setting of the preset as it was then.
         steps_a_second: of the quickest half second, for other work on the machine only slows.
         first_step: seconds until the first step was done, compiling included.
         memory: bytes of the process at its peak.
@@ -55,6 +56,7 @@ class Measured:
     preset: str
     data: str
     steps: int
+    settings: dict[str, str]
     steps_a_second: float
     first_step: float
     memory: int
@@ -129,8 +131,23 @@ def measure(preset: Preset, seeds: int, command: str, *, steps: int | None = Non
                 scores.setdefault(row.metric, []).append(row.score)
             tqdm.write(f"{preset.name}, seed {seed}\n{card}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Measured(preset.name, preset.data, steps, round(float(np.max(rates)), 2), round(first, 1), peak, n_scored,
-                    scores, real, seeds, device(), jax.__version__, today(), command)  # fmt: skip
+    return Measured(
+        preset=preset.name,
+        data=preset.data,
+        steps=steps,
+        settings=settings_text(preset),
+        steps_a_second=round(float(np.max(rates)), 2),
+        first_step=round(first, 1),
+        memory=peak,
+        n=n_scored,
+        scores=scores,
+        real=real,
+        seeds=seeds,
+        device=device(),
+        jax=jax.__version__,
+        date=today(),
+        command=command,
+    )
 
 
 def overview() -> str:
@@ -150,18 +167,23 @@ def _told(preset: Preset, found: Measured | None) -> list[str]:
     return [f"{found.cost()} ({found.device})", f"reaches, over {seeds}: {'; '.join(scores) or 'nothing finite'}"]
 
 
+def settings_text(preset: Preset) -> dict[str, str]:
+    """Every setting of a preset, defaults included, by name."""
+    usual = {f.name: float(np.asarray(f.default)) for f in fields(Hyperparams)}
+    options = NETWORKS[preset.networks].options | dict(preset.options)
+    lines = {"networks": preset.networks}
+    lines |= {f"{key} (network)": _short(value) for key, value in options.items()}
+    lines |= {f"{key} (rule)": _short(value) for key, value in preset.rules.items()}
+    return lines | {key: f"{value:g}" for key, value in (usual | dict(preset.dials)).items()}
+
+
 def described(name: str) -> str:
     """One preset with all its settings."""
     preset = PRESETS[name]
-    usual = {f.name: float(np.asarray(f.default)) for f in fields(Hyperparams)}
-    options = NETWORKS[preset.networks].options | dict(preset.options)
-    lines = {"data": preset.data, "steps": f"{preset.steps:,}", "networks": preset.networks, "follows": preset.source}
-    lines |= {f"{key} (network)": _short(value) for key, value in options.items()}
-    lines |= {f"{key} (rule)": _short(value) for key, value in preset.rules.items()}
-    lines |= {key: f"{value:g}" for key, value in (usual | dict(preset.dials)).items()}
+    lines = {"data": preset.data, "steps": f"{preset.steps:,}", "follows": preset.source} | settings_text(preset)
     width = max(map(len, lines))
     head = [f"{name}: {preset.about}", *_told(preset, kept().get(name)), ""]
-    return "\n".join([*head, *(f"{key:<{width}}  {value}" for key, value in lines.items())])
+    return "\n".join([*head, *(f"{key:<{width}}  {value}".rstrip() for key, value in lines.items())])
 
 
 def _short(value: object) -> str:

@@ -6,11 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import nets
+from .. import losses, nets
 from ..errors import Menu
+from ..losses import Auxiliary
 from ..nets import Recipe
 
 Widths = tuple[int, ...]
+
+CATEGORIES, NUMBERS = 10, 2
+"""The code of an InfoGAN here: a category of ten, and two numbers."""
 
 
 class Subject(NamedTuple):
@@ -18,15 +22,58 @@ class Subject(NamedTuple):
 
     Attributes:
         shape: of a sample: (2,) in the plane, else (height, width, channels).
-        classes: of the data; 0 where they have no labels.
+        classes: of the data; below 2 where they have no labels.
         packing: samples that D judges together.
-        heads: further outputs of D.
     """
 
     shape: tuple[int, ...]
     classes: int = 0
     packing: int = 1
-    heads: int = 0
+
+
+class Way(NamedTuple):
+    """How labels come into the game.
+
+    Attributes:
+        g: how G is told; "" for not at all.
+        d: how D is told.
+        auxiliary: what D's heads are to guess.
+    """
+
+    g: str = ""
+    d: str = ""
+    auxiliary: Auxiliary | None = None
+
+
+LABELS: Menu[Way] = Menu(
+    "way to bring labels in",
+    {
+        "none": Way(),
+        "concatenate": Way("concatenate", "concatenate"),
+        "projection": Way("batch_norm", "projection"),
+        "classifier": Way("concatenate", "", losses.auxiliary_classifier),
+        "discovered": Way(auxiliary=losses.information(CATEGORIES, NUMBERS)),
+    },
+)
+"""Both players are told them, joined to their inputs, or by conditional batch norm in G and a projection in D; D
+guesses them (AC-GAN); or there are none, and D guesses a code that G was given (InfoGAN)."""
+
+
+class _Told(NamedTuple):
+    """What labels mean for both recipes."""
+
+    classes_g: int
+    classes_d: int
+    heads: int
+    way: Way
+
+
+def _told(subject: Subject, labels: str) -> _Told:
+    way = LABELS[labels]
+    if (way.g or way.d) and subject.classes < 2:
+        raise ValueError(f"labels={labels} needs data with labels; take --data digits, or set labels=none")
+    heads = 0 if way.auxiliary is None else way.auxiliary.categories + way.auxiliary.continuous or subject.classes
+    return _Told(subject.classes if way.g else 0, subject.classes if way.d else 0, heads, way)
 
 
 def _mlp(
@@ -41,34 +88,16 @@ def _mlp(
     minibatch_stddev: int = 0,
     labels: str = "none",
 ) -> tuple[Recipe, Recipe]:
-    numbers = int(np.prod(subject.shape))
-    output = "identity" if len(subject.shape) == 1 else "tanh"
-    told: dict[str, Any] = {"classes": _told(subject, labels)} if labels != "none" else {}
-    heads: dict[str, Any] = {"heads": subject.heads} if subject.heads else {}
+    if labels == "projection":
+        raise ValueError("dense networks are told labels with labels=concatenate, not by a projection")
+    numbers, told = int(np.prod(subject.shape)), _told(subject, labels)
     return (
-        nets.mlp(latent_dim, *hidden, numbers, activation=activation, normalisation=normalisation, output=output,
-                 **told),
+        nets.mlp(latent_dim, *hidden, numbers, activation=activation, normalisation=normalisation,
+                 output="identity" if len(subject.shape) == 1 else "tanh", classes=told.classes_g),
         nets.mlp(numbers * subject.packing, *(hidden_d or hidden), 1, activation=activation,
-                 normalisation=normalisation_d, minibatch_stddev=minibatch_stddev, **told, **heads),
+                 normalisation=normalisation_d, minibatch_stddev=minibatch_stddev, classes=told.classes_d,
+                 heads=told.heads),
     )  # fmt: skip
-
-
-LABELS: Menu[dict[str, str]] = Menu(
-    "way to tell labels",
-    {
-        "none": {},
-        "concatenate": {"g": "concatenate", "d": "concatenate"},
-        "projection": {"g": "batch_norm", "d": "projection"},
-    },
-)
-"""How both players are told labels: joined to their inputs, or by conditional batch norm in G and a projection in D."""
-
-
-def _told(subject: Subject, labels: str) -> int:
-    """Classes that the networks are told."""
-    if LABELS[labels] and not subject.classes:
-        raise ValueError(f"labels={labels} needs data with labels; take --data digits, or set labels=none")
-    return subject.classes if LABELS[labels] else 0
 
 
 def _dcgan(
@@ -77,20 +106,20 @@ def _dcgan(
     latent_dim: int = 64,
     width: int = 16,
     upsampling: str = "transposed",
+    initialiser: str = "normal_0.02",
     normalisation: str = "batch",
     normalisation_d: str = "none",
     dropout: float = 0.0,
     labels: str = "none",
 ) -> tuple[Recipe, Recipe]:
-    height, across, colours = subject.shape
-    classes, ways = _told(subject, labels), LABELS[labels]
-    told_g: dict[str, Any] = {"classes": classes, "conditioning": ways["g"]} if classes else {}
-    told_d: dict[str, Any] = {"classes": classes, "conditioning": ways["d"]} if classes else {}
+    (height, across, colours), told = subject.shape, _told(subject, labels)
     return (
         nets.dcgan_generator(latent_dim, (height, across, colours), width, upsampling=upsampling,
-                             normalisation=normalisation, **told_g),
-        nets.dcgan_discriminator((height, across, colours * subject.packing), width, normalisation=normalisation_d,
-                                 dropout=dropout, heads=subject.heads, **told_d),
+                             initialiser=initialiser, normalisation=normalisation, classes=told.classes_g,
+                             conditioning=told.way.g or "concatenate"),
+        nets.dcgan_discriminator((height, across, colours * subject.packing), width, initialiser=initialiser,
+                                 normalisation=normalisation_d, dropout=dropout, classes=told.classes_d,
+                                 conditioning=told.way.d or "concatenate", heads=told.heads),
     )  # fmt: skip
 
 

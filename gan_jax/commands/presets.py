@@ -83,6 +83,17 @@ _ALL = (
         steps=2000,
     ),
     Preset(
+        "infogan",
+        "As dcgan-digits, with a code that D's heads guess: a category of ten and two numbers; no labels are used.",
+        "Chen et al. 2016",
+        data="digits",
+        networks="dcgan",
+        options={"latent_dim": 74, "width": 16, "labels": "discovered"},
+        rules={"batch_size": 64},
+        dials=_RADFORD,
+        steps=2000,
+    ),
+    Preset(
         "sn-hinge",
         "A spectrally normalised critic with the hinge loss, on 8x8 digits.",
         "Miyato et al. 2018, section 4",

@@ -1,7 +1,5 @@
 """A trained state and its target come in; samples of it, and scores of them, go out."""
 
-from typing import Any
-
 import jax
 import numpy as np
 
@@ -9,7 +7,7 @@ from .. import metrics
 from ..data import Dataset, Target
 from ..metrics import Scorecard
 from ..train import State
-from .settings import Settings
+from .faults import WrongCall
 
 LATENTS = 0
 """Seed of the latents of a run's pictures: the same for all runs and all steps, so that pictures can be compared."""
@@ -25,28 +23,47 @@ ROWS = 8
 
 
 def draw(
-    state: State,
-    settings: Settings,
-    seed: int,
-    *,
-    n: int | None = None,
-    averaged: bool = False,
-    label: int | None = None,
+    state: State, plane: bool, seed: int, *, n: int | None = None, averaged: bool = False, label: int | None = None
 ) -> tuple[np.ndarray, int]:
-    """Draw samples to look at; where the generator is told labels, each column of the sheet has its own.
+    """Draw samples to look at.
+
+    Where the generator is told labels, or a category of its code, each column of the sheet has its own, and each row
+    has in common what else the latent holds.
+
+    Args:
+        state: of the generator.
+        plane: whether samples are points, of which more are needed to see anything.
+        seed: of the latents.
+        n: how many; enough for a sheet when left out.
+        averaged: with the running average of G's weights.
+        label: one for all columns.
 
     Returns:
         The samples, and how many stand in a row.
     """
-    plane = len(settings.shape) == 1
-    classes = state.gan.classes if hasattr(state.gan, "classes") else 0
-    columns = classes or ROWS
+    gan = state.gan
+    categories = gan.auxiliary.categories if gan.auxiliary else 0
+    kinds = gan.classes or categories
+    columns = kinds or ROWS
     n = (1000 if plane else ROWS * columns) if n is None else n
+    rows = -(-n // columns)
     key = jax.random.key(seed)
-    more: dict[str, Any] = {"averaged": averaged}
-    if classes:
-        more["labels"] = np.arange(n, dtype=np.int32) % classes if label is None else np.full(n, label, np.int32)
-    return np.asarray(state.sample(key, n, **more)), columns
+    if not kinds:
+        return np.asarray(state.sample(key, n, averaged=averaged)), columns
+    if label is not None and not 0 <= label < kinds:
+        raise WrongCall(f"--label must be from 0 to {kinds - 1}, got {label}")
+    z = np.repeat(np.asarray(gan.noise(key, rows)), columns, axis=0)[:n]
+    chosen = np.arange(n, dtype=np.int32) % columns if label is None else np.full(n, label, np.int32)
+    if label is not None:
+        z = np.array(gan.noise(key, n))
+    if categories:
+        place = z.shape[1] - gan.code
+        z[:, place : place + categories] = np.eye(categories, dtype=z.dtype)[chosen]
+    generator = state.averaged_generator if averaged else state.generator
+    return np.asarray(_made(generator, z, chosen if gan.classes else None)), columns
+
+
+_made = jax.jit(lambda generator, z, labels: generator(z) if labels is None else generator(z, labels))
 
 
 class Scores:

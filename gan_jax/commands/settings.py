@@ -12,11 +12,11 @@ from ..errors import UnknownName, suggestion
 from ..train import Gan, Hyperparams
 from . import sources
 from .faults import WrongCall
-from .networks import NETWORKS, Subject
+from .networks import LABELS, NETWORKS, Subject
 from .presets import PRESETS, Preset
 
 NOT_SET = ("generator", "discriminator", "latent_dim", "auxiliary")
-"""Fields of `Gan` that the networks' options, or a preset, decide."""
+"""Fields of `Gan` that the networks' options decide."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class Settings:
         if "penalty" in rules:
             rules["penalty"] = losses.PENALTIES[rules["penalty"]]
         generator, discriminator = self.family.make(subject, **self.options)
-        return Gan(generator, discriminator, **rules)
+        auxiliary = LABELS[self.options.get("labels", "none")].auxiliary
+        return Gan(generator, discriminator, auxiliary=auxiliary, **rules)
 
     def hyper(self) -> Hyperparams:
         """The dials."""

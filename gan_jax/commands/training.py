@@ -157,7 +157,7 @@ class Writer:
 
     def picture(self, state: State) -> None:
         """Draw samples from the latents that all of this run's pictures have."""
-        samples, columns = scoring.draw(state, self.settings, scoring.LATENTS)
+        samples, columns = scoring.draw(state, len(self.settings.shape) == 1, scoring.LATENTS)
         real, name = None, self.folder.samples / "real.png"
         plane = len(self.settings.shape) == 1
         with self.folder.writing():
