@@ -30,13 +30,13 @@ class Near(NamedTuple):
 
     Attributes:
         space: "pixels", or the name of the network whose features are compared.
-        index: which they are in the data set, the nearest first, shape (k,).
+        places: where they are in the data set, the nearest first, shape (k,).
         distance: Euclidean, of values from -1 to 1 or of features, shape (k,).
         held: how far each of `HELD` real images is from its nearest other one, in ascending order.
     """
 
     space: str
-    index: Int[np.ndarray, " k"]
+    places: Int[np.ndarray, " k"]
     distance: Float[np.ndarray, " k"]
     held: Float[np.ndarray, " held"]
 
@@ -60,7 +60,7 @@ class Neighbours:
 
     >>> digits = Neighbours(data.digits())
     >>> near = digits.nearest(digits.images(np.array([3]))[0])[0]
-    >>> near.space, int(near.index[0]), float(near.distance[0])
+    >>> near.space, int(near.places[0]), float(near.distance[0])
     ('pixels', 3, 0.0)
     """
 

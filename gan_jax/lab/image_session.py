@@ -198,9 +198,9 @@ class ImageSession(Session):
             ValueError: no such image.
         """
         with self.lock:
-            ends = np.asarray(self.latents)[[self._place(start, "start"), self._place(end, "end")]]
+            one, other = np.asarray(self.latents)[[self._place(start, "start"), self._place(end, "end")]]
             t = np.linspace(0.0, 1.0, STOPS, dtype=np.float32)
-            ways = [latents.interpolate(*ends, t, kind=kind) for kind in PATHS]
+            ways = [latents.interpolate(one, other, t, kind=kind) for kind in PATHS]
             return self._along(np.concatenate(ways), start)
 
     def directions(self, pair: int | None = 0) -> Float[np.ndarray, "2 dim"]:

@@ -108,7 +108,7 @@ class Images(Live):
         """The real images nearest to one of G's, and how near real images are to each other."""
         session, sample = self.session, message.get("sample")
         found = session.nearest(sample)
-        real = np.stack([as_bytes(session.neighbours.images(near.index)) for near in found])
+        real = np.stack([as_bytes(session.neighbours.images(near.places)) for near in found])
         labels = np.asarray(session.target.labels)
         told = [_told(near, labels) for near in found]
         self._reply(message, "nearest", {"sample": sample, "spaces": told}, real)
@@ -148,8 +148,8 @@ def _told(near: Near, labels: np.ndarray) -> dict[str, Any]:
     low, middle, high = (float(x) for x in np.quantile(near.held, [0.05, 0.5, 0.95])) if len(near.held) else (0, 0, 0)
     return {
         "space": near.space,
-        "index": near.index.tolist(),
-        "labels": labels[near.index].tolist() if labels.any() else None,
+        "index": near.places.tolist(),
+        "labels": labels[near.places].tolist() if labels.any() else None,
         "distances": near.distance.tolist(),
         "held": {"low": low, "middle": middle, "high": high, "count": len(near.held)},
         "share": near.share if len(near.held) else None,

@@ -45,6 +45,34 @@ test("three requests are in flight, and each answer brings one more", async (t) 
   assert.deepEqual(steps(), [3, 4, 5, 6, 7, 8]);
 });
 
+test("where steps are slow one request is in flight, and more again when they are quick", async (t) => {
+  const { page, driver, frame, steps, wake } = await start(t);
+  wake();
+  driver.play();
+  const answer = (milliseconds) => {
+    page.wait(milliseconds);
+    frame(steps().at(-1), 10);
+    page.frame();
+  };
+  const waiting = () => steps().length - answered;
+  let answered = 0;
+  for (const request of steps()) {
+    page.wait(500);
+    frame(request, 10);
+    answered += 1;
+  }
+  page.frame();
+  assert.equal(waiting(), 1);
+  page.wait(7000); // its patience has grown with the steps only while they are slower than that
+  assert.equal(driver.state.stalled, true);
+  for (let i = 0; i < 8; i++) { // prettier-ignore
+    answer(20);
+    answered += 1;
+  }
+  assert.equal(driver.state.stalled, false);
+  assert.equal(waiting(), 3);
+});
+
 test("only the newest frame is painted, and an older one never after it", async (t) => {
   const { page, painted, frame } = await start(t);
   frame(1);

@@ -59,6 +59,7 @@ function createDriver() {
       if (frame && frame.serial > (state.frame?.serial ?? 0)) accept(frame);
     } else if (message.type === "compiling") {
       compiling = true;
+      lastAnswer = null;
       state.notice = { kind: "compiling", text: message.text };
       changed();
     } else if (message.type === "driver") {
@@ -126,6 +127,7 @@ function createDriver() {
     const oldest = Math.min(...waiting.values());
     if (now - oldest < (compiling ? COMPILE_PATIENCE : Math.max(PATIENCE, 5 * pace))) return;
     state.stalled = true;
+    lastAnswer = null;
     askAgain = { at: now + PATIENCE, wait: PATIENCE };
     state.notice = { kind: "stalled" };
     changed();
