@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from .. import train
 from ..errors import Diverged
-from ..protocols.protocol import duration, per_second
+from ..protocols.protocol import duration
 from ..protocols.runs import device, today
 from ..protocols.tables import with_spread
 from ..train import Hyperparams
@@ -43,8 +43,8 @@ class Measured:
     Attributes:
         preset, data, steps: what was run.
         settings: every setting of the preset as it was then.
-        steps_a_second: of the quickest half second, for other work on the machine only slows.
-        first_step: seconds until the first step was done, compiling included.
+        processor: seconds of processor time a step, which other work on the machine hardly changes.
+        compiling: seconds of processor time until the first step was done.
         memory: bytes of the process at its peak.
         n: samples a score.
         scores: of each seed, by name; a seed that diverged has none.
@@ -57,8 +57,8 @@ class Measured:
     data: str
     steps: int
     settings: dict[str, str]
-    steps_a_second: float
-    first_step: float
+    processor: float
+    compiling: float
     memory: int
     n: int
     scores: dict[str, list[float]]
@@ -70,9 +70,10 @@ class Measured:
     command: str
 
     def cost(self) -> str:
-        """Steps a second, the time of a run, and its memory."""
-        takes = duration(self.steps / self.steps_a_second)
-        return f"{takes} at {per_second(self.steps_a_second)}, {self.memory / 1e9:.1f} GB"
+        """What a run takes of one processor core, and its memory."""
+        run, rate = duration(self.processor * self.steps), 1 / self.processor
+        memory = f"{self.memory / 1e9:.1f} GB"
+        return f"{run} of a core ({rate:.3g} steps a second), {self.compiling:.2g} s to compile, {memory}"
 
     def reached(self) -> list[tuple[str, str, str]]:
         """Each score's name, its mean and spread over seeds, and what real samples get."""
@@ -102,11 +103,11 @@ def measure(preset: Preset, seeds: int, command: str, *, steps: int | None = Non
         scored: samples a score.
     """
     steps = preset.steps if steps is None else steps
-    rates: list[float] = []
+    spent: list[float] = []
     scores: dict[str, list[float]] = {}
     real: dict[str, tuple[float, float]] = {}
     n_scored = 0
-    began, first = time.perf_counter(), 0.0
+    began, first = time.process_time(), 0.0
     with tqdm(total=steps * seeds, unit="step") as bar:
         for seed in range(seeds):
             settings = choose(preset.name, seed=seed)
@@ -114,11 +115,11 @@ def measure(preset: Preset, seeds: int, command: str, *, steps: int | None = Non
             state, n = train.init(gan, hyper, jax.random.key(seed)), 1
             try:
                 while (left := steps - int(state.step)) > 0:
-                    start = time.perf_counter()
+                    start, busy = time.perf_counter(), time.process_time()
                     state, history = train.advance(gan, hyper, target, state, min(n, left))
                     taken, seconds = len(history.loss_d), time.perf_counter() - start
-                    first = first or time.perf_counter() - began
-                    rates += [taken / seconds] if int(state.step) > taken or seed else []
+                    first = first or time.process_time() - began
+                    spent += [(time.process_time() - busy) / taken] * taken if int(state.step) > taken or seed else []
                     n = math.ceil(min(max(taken * 0.5 / seconds, 1), 8 * taken, 1000))
                     bar.update(taken)
             except Diverged as fault:
@@ -136,8 +137,8 @@ def measure(preset: Preset, seeds: int, command: str, *, steps: int | None = Non
         data=preset.data,
         steps=steps,
         settings=settings_text(preset),
-        steps_a_second=round(float(np.max(rates)), 2),
-        first_step=round(first, 1),
+        processor=float(f"{np.median(spent):.3g}"),
+        compiling=round(first, 1),
         memory=peak,
         n=n_scored,
         scores=scores,
