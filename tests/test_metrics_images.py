@@ -39,10 +39,10 @@ def cases():
     one = classifiers.digits()
     read = lambda pictures: np.asarray(one.features(pictures), np.float64)  # noqa: E731
     pictures = metrics.real_pictures(data.digits())[..., 0]
-    noisy = pictures[:600] + 0.4 * RNG.normal(size=(600, 8, 8)).astype(np.float32)
+    noisy = pictures[:400] + 0.4 * RNG.normal(size=(400, 8, 8)).astype(np.float32)
     mixing = RNG.normal(size=(12, 12))
-    yield "halves of the digits", read(pictures[::2]), read(pictures[1::2])
-    yield "noisy digits", read(noisy), read(pictures[600:1500])
+    yield "digits", read(pictures[::4]), read(pictures[1::3])
+    yield "noisy digits", read(noisy), read(pictures[400:900])
     yield "Gaussians", RNG.normal(size=(300, 12)) @ mixing, RNG.normal(size=(450, 12)) + 0.3
     yield "far from the origin", RNG.normal(size=(200, 3)) + 1e3, RNG.normal(size=(220, 3)) + 1e3
 
@@ -121,24 +121,24 @@ def test_kernel_distance_is_the_reference_formula(x, y):
 
 
 def test_kernel_distance_is_unbiased_and_its_error_is_that_of_draws():
-    draws = [metrics.kernel_distance(RNG.normal(size=(80, 4)), RNG.normal(size=(60, 4))) for _ in range(150)]
+    draws = [metrics.kernel_distance(RNG.normal(size=(80, 4)), RNG.normal(size=(60, 4))) for _ in range(100)]
     means = np.array([draw.mean for draw in draws])
-    assert abs(means.mean()) < 4 * means.std() / math.sqrt(200)
+    assert abs(means.mean()) < 4 * means.std() / 10
     assert 0.3 < (means < 0).mean() < 0.7
     # at equality the jackknife is too wide, by a factor of about the square root of 2
     assert 1 < np.mean([draw.std for draw in draws]) / means.std() < 2
-    apart = [metrics.kernel_distance(RNG.normal(size=(80, 4)), RNG.normal(size=(60, 4)) + 0.7) for _ in range(200)]
+    apart = [metrics.kernel_distance(RNG.normal(size=(80, 4)), RNG.normal(size=(60, 4)) + 0.7) for _ in range(100)]
     errors = np.array([draw.std for draw in apart])
-    assert np.sqrt(np.mean(errors**2)) == pytest.approx(np.std([draw.mean for draw in apart]), rel=0.25)
+    assert np.sqrt(np.mean(errors**2)) == pytest.approx(np.std([draw.mean for draw in apart]), rel=0.3)
 
 
 def test_kernel_distance_over_subsets():
     x, y = CASES[1][1:]
-    whole, parts = metrics.kernel_distance(x, y), metrics.kernel_distance(x, y, subsets=20, subset_size=200)
-    assert parts.mean == pytest.approx(whole.mean, abs=4 * parts.std / math.sqrt(20))
-    assert parts == metrics.kernel_distance(x, y, subsets=20, subset_size=200)
-    assert metrics.kernel_distance(x, y, subsets=1, subset_size=600).std == 0
-    with pytest.raises(ValueError, match=r"subsets of 1000 cannot be drawn from 600 samples.*set subset_size lower"):
+    whole, parts = metrics.kernel_distance(x, y), metrics.kernel_distance(x, y, subsets=10, subset_size=200)
+    assert parts.mean == pytest.approx(whole.mean, abs=4 * parts.std / math.sqrt(10))
+    assert parts == metrics.kernel_distance(x, y, subsets=10, subset_size=200)
+    assert metrics.kernel_distance(x, y, subsets=1, subset_size=400).std == 0
+    with pytest.raises(ValueError, match=r"subsets of 1000 cannot be drawn from 400 samples.*set subset_size lower"):
         metrics.kernel_distance(x, y, subsets=5)
     with pytest.raises(ValueError, match="2 images of each kind"):
         metrics.kernel_distance(x[:1], y)
@@ -160,7 +160,7 @@ def reference_neighbours(x, y, k):
 
 
 @each_case
-@pytest.mark.parametrize("k", [1, 3, 5])
+@pytest.mark.parametrize("k", [1, 4])
 def test_neighbours_are_the_reference_definitions(x, y, k, monkeypatch):
     monkeypatch.setattr(neighbours, "BLOCK", 128)  # more blocks than one
     found = (*metrics.precision_recall(x, y, k=k), *metrics.density_coverage(x, y, k=k))
@@ -224,13 +224,13 @@ def test_memorisation_of_copies_of_fresh_images_and_of_bad_ones(held):
 def test_the_spread_of_memorisation_is_that_of_permutations():
     x, real = RNG.normal(size=(60, 2)), RNG.normal(size=(90, 2))
     shares = []
-    for _ in range(200):
+    for _ in range(100):
         order = RNG.permutation(90)
         found = metrics.memorisation(x, real[order[:50]], real[order[50:]])
         shares.append(found.share)
     assert found.perfect == pytest.approx(50 / 90)
-    assert np.mean(shares) == pytest.approx(50 / 90, abs=4 * found.std / 14)
-    assert np.std(shares) == pytest.approx(found.std, rel=0.2)
+    assert np.mean(shares) == pytest.approx(50 / 90, abs=4 * found.std / 10)
+    assert np.std(shares) == pytest.approx(found.std, rel=0.25)
 
 
 # ---- inception score ----
@@ -328,7 +328,7 @@ def test_images_and_features_that_do_not_fit_are_refused_with_the_remedy(as_user
 
 def test_the_scorecard_of_real_images_is_its_last_column(digits, real, held):
     training, held_out = held
-    card = metrics.image_scorecard(metrics.real_pictures(held_out), training, n=300)
+    card = metrics.image_scorecard(metrics.real_pictures(held_out), training, n=300, seeds=3)
     shown = [row.metric for row in card]
     assert [name.removesuffix(" (digits features)") for name in shown] == list(metrics.IMAGE_METRICS)[:-1]
     for row in card:  # fresh images of the same kind; the spread over divisions leaves out that of the images
@@ -341,7 +341,11 @@ def test_the_scorecard_of_real_images_is_its_last_column(digits, real, held):
 def test_each_score_is_worse_for_a_worse_generator(digits, real):
     few = real[np.asarray(digits.labels) < 5][:360]
     noisy = real[:360] + 0.6 * RNG.normal(size=(360, 8, 8, 1)).astype(np.float32)
-    card = lambda samples: {row.metric.split(" (")[0]: row for row in metrics.image_scorecard(samples, digits, seeds=2)}  # noqa: E731
+
+    def card(samples):
+        rows = metrics.image_scorecard(samples, digits, n=300, seeds=2)
+        return {row.metric.split(" (")[0]: row for row in rows}
+
     dropped, spoilt = card(few), card(noisy)
     for worse, names in ((dropped, ["recall", "coverage", "inception score"]), (spoilt, ["precision", "density"])):
         for name in names:

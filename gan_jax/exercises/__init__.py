@@ -47,6 +47,7 @@ LESSONS = (
     "04_the_training_step",
     "05_training_dynamics",
     "06_mode_collapse",
+    "09_evaluating_gans",
     "15_open_lab",
 )
 """The lessons that have exercises; those of "04_..." are declared in `lesson_04.py`."""

@@ -1,7 +1,7 @@
 """A function from controls to a picture comes in; a live picture that answers sliders and dragging goes out.
 
-`minimax`, `best_response`, `objectives`, `portrait`, `side_by_side` and `compilations` are those of the lessons. One of
-your own, a slider and a curve in ten lines; end a cell with `live` to see it:
+`minimax`, `best_response`, `objectives`, `portrait`, `side_by_side`, `scores` and `compilations` are those of the
+lessons. One of your own, a slider and a curve in ten lines; end a cell with `live` to see it:
 
 >>> import numpy as np
 >>> from gan_jax import explorer
@@ -41,6 +41,7 @@ from .scene import (
     Slider,
     Surface,
 )
+from .scores import scores
 from .side_by_side import side_by_side
 from .still import still
 from .widget import Explorer, open
@@ -68,6 +69,7 @@ __all__ = [
     "objectives",
     "open",
     "portrait",
+    "scores",
     "side_by_side",
     "still",
 ]

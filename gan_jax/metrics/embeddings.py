@@ -96,8 +96,7 @@ def as_pictures(images: Any, image_shape: tuple[int, int, int]) -> Float[np.ndar
     if len(shape) < 2 or shape[1:] not in fitting or not shape[0]:
         shown = " or ".join(f"(n, {', '.join(map(str, one))})" for one in fitting)
         raise ValueError(f"images must be of shape {shown}, got {shape}")
-    check_finite(images)
-    return np.asarray(images, np.float32).reshape(-1, *image_shape)
+    return _finite(np.asarray(images, np.float32)).reshape(-1, *image_shape)
 
 
 def real_pictures(target: Dataset) -> Float[np.ndarray, "size h w c"]:
@@ -228,8 +227,13 @@ def as_vectors(values: Any, name: str) -> Vectors:
             f"without a data set {name} must be features, shape (n, d), got {np.shape(values)}; "
             "pass features=metrics.features(data set), or a function from images to vectors"
         )
-    check_finite(values)  # which gives float32 back
-    return np.asarray(values, np.float64)
+    return _finite(np.asarray(values, np.float64))
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    if not np.isfinite(values).all():
+        check_finite(values)  # which says how many are not
+    return values
 
 
 def blocks(x: np.ndarray, block: int = BLOCK) -> Iterator[np.ndarray]:
