@@ -79,6 +79,18 @@ def test_colour_and_classes_each_row_a_class_each_column_a_latent(told):
     np.testing.assert_allclose(own[:, -1], told.images()[[12, 12]], atol=1e-5)
 
 
+def test_a_category_of_the_code_is_a_row():
+    recipes = nets.mlp(7, 16, 64), nets.mlp(64, 16, 1, heads=5)
+    session = ImageSession(Gan(*recipes, auxiliary=losses.information(categories=3, continuous=2), batch_size=16))
+    z = np.asarray(session.latents).reshape(3, 8, 7)
+    assert z[:, :, 2:5].tolist() == np.broadcast_to(np.eye(3)[:, None], (3, 8, 3)).tolist()
+    assert np.array_equal(z[1:][..., [0, 1, 5, 6]], z[:2][..., [0, 1, 5, 6]])
+    assert session.labels is None
+    assert session.images().shape == (24, 8, 8, 1)
+    assert (session.scene()["classes"], session.scene()["coded"]) == ([0, 1, 2], True)
+    assert "auxiliary=losses.information(categories=3, continuous=2)" in session.state
+
+
 def test_a_walk_begins_and_ends_at_its_samples_straight_and_on_the_sphere(trained):
     a, b = np.asarray(trained.latents)[[3, 40]]
     walked = trained.walk(3, 40)
@@ -325,11 +337,16 @@ def test_a_divergence_a_raising_loss_and_an_interrupt_are_told_and_training_can_
     page.tell(type="play", driver="b")
     assert kinds(page.tell(type="step", driver="b", steps=1, request=6)) == ["frame"]
 
+    breaks = []
+
     def broken(real, fake):
-        raise RuntimeError("my own loss breaks")
+        if breaks:
+            raise RuntimeError("my own loss breaks")
+        return jnp.mean(fake)
 
     session._menus["loss"]["mine"] = losses.Loss(broken, broken, "mine")
     session.set("loss", "mine")
+    breaks.append(True)
     assert "my own loss breaks" in page.tell(type="step", driver="b", steps=1, request=7)[-2]["text"]
 
 

@@ -140,7 +140,18 @@ def _rules_code(rules: Mapping[str, Any]) -> dict[str, str]:
         if kind in rules:
             name = menu_name(menu, rules[kind])
             code[kind] = f"your_{kind}" if name is None else f'losses.{place}["{name}"]'
+    if "auxiliary" in rules:
+        code["auxiliary"] = _auxiliary_code(rules["auxiliary"])
     return code
+
+
+def _auxiliary_code(auxiliary: losses.Auxiliary) -> str:
+    if auxiliary == losses.auxiliary_classifier:
+        return "losses.auxiliary_classifier"
+    counts = auxiliary.categories, auxiliary.continuous
+    if auxiliary.name != losses.information(*counts).name:
+        return "your_auxiliary"
+    return _call("losses.information", [], categories=str(counts[0]), continuous=str(counts[1]))
 
 
 def menu_name(menu: Mapping[str, Any], entry: Any) -> str | None:

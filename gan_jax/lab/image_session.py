@@ -23,7 +23,7 @@ from .session import Session
 from .timeline import same_target
 
 COLUMNS = 8
-"""Images side by side, of 8 rows; of a GAN that is told classes each row is one of them."""
+"""Images side by side, of 8 rows; of a GAN that is told classes, or has a category in its code, each row is one."""
 
 MOST_ROWS = 16
 """Classes shown at most."""
@@ -47,6 +47,11 @@ def _draw(generator: Any, z: Array, labels: Array | None, shape: tuple[int, int,
     return jnp.clip(drawn.reshape(len(z), *shape).astype(jnp.float32), -1.0, 1.0)
 
 
+def _categories(gan: Gan) -> int:
+    """Values of the category in a latent's code, as InfoGAN has it; 0 for none."""
+    return gan.auxiliary.categories if gan.auxiliary else 0
+
+
 def as_bytes(images: Float[np.ndarray, "*batch height width channels"]) -> UInt8[np.ndarray, "..."]:
     """Images from [-1, 1] as the page paints them.
 
@@ -67,7 +72,8 @@ class ImageSession(Session):
 
     Attributes:
         game, gan, hyper, target, target_name, seed, players, latents, fault: as of `Session`. `latents` are those of
-            the images shown, in rows of `columns`; with classes, each column has one latent for all of them.
+            the images shown, in rows of `columns`; with classes, each column has one latent for all of them;
+            with a category in the code, as InfoGAN has, each row has one.
         labels: classes of the images shown, or None.
         columns: images side by side.
 
@@ -131,14 +137,18 @@ class ImageSession(Session):
 
     def _fixed_latents(self, gan: Gan, key: Any) -> jax.Array:
         key = jax.random.fold_in(key, 1)
-        if self.labels is None:
+        if not (gan.classes or _categories(gan)):
             return gan.noise(key, self.rows * self.columns)
-        return jnp.tile(gan.noise(key, self.columns), (self.rows, 1))
+        z = jnp.tile(gan.noise(key, self.columns), (self.rows, 1))
+        if _categories(gan):  # the code is at the end of z, the category first
+            first, rows = z.shape[1] - gan.code, jnp.eye(_categories(gan))[: self.rows]
+            z = z.at[:, first : first + _categories(gan)].set(jnp.repeat(rows, self.columns, axis=0))
+        return z
 
     @property
     def rows(self) -> int:
         """Rows of images shown."""
-        return min(self.classes, MOST_ROWS) or COLUMNS
+        return min(self.classes or _categories(self.gan), MOST_ROWS) or COLUMNS
 
     @property
     def columns(self) -> int:
@@ -148,7 +158,7 @@ class ImageSession(Session):
     @property
     def classes(self) -> int:
         """Labels that the networks are told; 0 for none."""
-        return int(getattr(self.gan, "classes", 0) or 0)
+        return self.gan.classes
 
     @property
     def labels(self) -> np.ndarray | None:
@@ -292,7 +302,8 @@ class ImageSession(Session):
             "real": real.tobytes(),
             "shape": list(real.shape),
             "columns": self.columns,
-            "classes": [] if self.labels is None else list(range(self.rows)),
+            "classes": list(range(self.rows)) if self.classes or _categories(self.gan) else [],
+            "coded": _categories(self.gan) > 0,
             "stops": STOPS,
             "reach": REACH,
             "pairs": PAIRS,
