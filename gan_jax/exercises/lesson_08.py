@@ -843,8 +843,8 @@ QUIZ = (
         "A critic under spectral norm estimates 0.55 of W1 between a ring and a heap in its middle. Why so little?",
         (
             Choice("Its layers have norms above 1.", "then it would report too much."),
-            Choice("Power iteration overestimates the norms.", "an estimate |W v| is never more than the norm, and "
-                   "after training it has converged."),
+            Choice("Power iteration overestimates the norms.", "an estimate |W v| is never more than the norm. If "
+                   "anything, it lets a layer be a little too steep."),
             Choice("Each layer stretches by 1 at most, in its best direction; ReLU and the next layer rarely keep it.",
                    "the bound is a product of worst cases, and the network as a whole stays below it. For clouds that "
                    "are shifted one way it reaches 1.", right=True),

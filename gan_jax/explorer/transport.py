@@ -16,17 +16,14 @@ from jaxtyping import Float
 
 from .. import theory
 from ..train import critics
-from ..train.critics import CLOUDS, CONSTRAINTS, Critic
+from ..train.critics import CLOUDS, CONSTRAINTS, RATES, Critic
 from .scene import Choice, Control, Curve, Dots, Handle, Mark, Number, Panel, Real, Scene, Slider, Surface, shown
 from .widget import Explorer
 from .widget import open as open_explorer
 
-POINTS, PART, PARTS = 48, 250, 8
+POINTS, PART = 64, 500
 REACH, SIDE = 3.2, 48
 """Half the side of the plane that is shown, and the cells along it."""
-
-RATES = (2e-3,) * 6 + (2e-4,) * 2
-"""The critic's learning rate in each part."""
 
 
 def _controls(clouds: str, constraint: str, weight: Real, clip: Real) -> list[Control]:
@@ -132,7 +129,7 @@ class Teacher:
         if asked != self.asked or self.critic is None:
             self.asked, self.parts = asked, 0
             self.critic = critics.begin(constraint, jax.random.key(100 + seed))
-        if self.parts < PARTS:
+        if self.parts < len(RATES):
             rate = RATES[self.parts]
             self.critic, _ = critics.teach(self.critic, found.real, found.fake, PART, strength=strength, rate=rate)
             self.parts += 1
@@ -186,7 +183,7 @@ def scene(values: Mapping[str, Any], found: Clouds, view: View, parts: int) -> S
     rule = CONSTRAINTS[values["constraint"]]
     exact, told = float(found.away.mean()), float(view.apart.mean())
     sure = told / view.steepness / exact if view.steepness > 0 else 0.0
-    settled = parts >= PARTS
+    settled = parts >= len(RATES)
     numbers = [
         Number("exact W₁", exact, "mean length of the plan's lines"),
         Number("estimate", told, f"after {parts * PART:,} steps", "discriminator"),

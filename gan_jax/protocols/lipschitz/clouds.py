@@ -1,7 +1,7 @@
 """Constraints on a critic come in; what share of the exact Wasserstein distance it finds goes out, over seeds."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -57,21 +57,19 @@ def measure(
         is never more than 1) and "steepness".
     """
     check_count(seeds, "seeds")
-    keys = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed)))(np.arange(seeds))
-    real, fake = jax.vmap(lambda key: critics.CLOUDS[clouds].draw(key, points))(keys[:, 0])
-    exact = np.array([theory.wasserstein(*pair, order=1) for pair in zip(real, fake, strict=True)])
+    found = [_one(holding, clouds, seed, points, steps) for seed in range(seeds)]
+    names = ("estimate / exact", "guaranteed / exact", "steepness")
+    return {name: np.array(column) for name, column in zip(names, zip(*found, strict=True), strict=True)}
 
-    def one(key: Any, real: Any, fake: Any) -> tuple[Any, Any]:
-        begun = critics.begin(holding.constraint, key)
-        trained, _ = critics.settle(begun, real, fake, strength=holding.strength, steps=steps)
-        return critics.estimate(trained, real, fake), critics.steepness(trained, real, fake)
 
-    found, steepest = (np.asarray(values, np.float64) for values in jax.vmap(one)(keys[:, 1], real, fake))
-    return {
-        "estimate / exact": found / exact,
-        "guaranteed / exact": found / steepest / exact,
-        "steepness": steepest,
-    }
+def _one(holding: Holding, clouds: str, seed: int, points: int, steps: int) -> tuple[float, float, float]:
+    cloud_key, weights_key = jax.random.split(jax.random.key(seed))
+    real, fake = critics.CLOUDS[clouds].draw(cloud_key, points)
+    exact = theory.wasserstein(real, fake, order=1)
+    begun = critics.begin(holding.constraint, weights_key)
+    trained, _ = critics.settle(begun, real, fake, strength=holding.strength, steps=steps)
+    told, steepness = (float(part(trained, real, fake)) for part in (critics.estimate, critics.steepness))
+    return told / exact, told / steepness / exact, steepness
 
 
 def compare(seeds: int, made: dict[str, str], names: Sequence[str] | None = None) -> Comparison:

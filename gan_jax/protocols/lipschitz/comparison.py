@@ -73,7 +73,8 @@ def _cell(values: np.ndarray) -> str:
     lost = f" ({len(values) - len(whole)} diverged)" if len(whole) < len(values) else ""
     if not len(whole):
         return lost.strip()
-    return with_spread(float(whole.mean()), float(whole.std(ddof=1)) if len(whole) > 1 else None) + lost
+    spread = float(whole.std(ddof=1)) if np.ptp(whole) > 0 else None
+    return with_spread(float(whole.mean()), spread) + lost
 
 
 def stored(name: str) -> Comparison:
