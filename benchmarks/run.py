@@ -60,49 +60,61 @@ def rate(play: Play, chunk: int, seconds: float) -> float:
     return taken / elapsed
 
 
-def ours(gan: Gan, target: data.Target, hyper: Hyperparams) -> Play:
-    """Return `play(n)` on gan_jax: each call goes on from the last."""
+def ours(gan: Gan, target: data.Target, hyper: Hyperparams, chunk: int = CHUNK) -> Play:
+    """Return `play(n)` on gan_jax, compiled: each call goes on from the last."""
     state = train.init(gan, hyper, jax.random.key(0))
 
     def play(n: int) -> None:
         nonlocal state
         state, _ = train.steps(gan, hyper, target, state, n)  # the history is a NumPy array: the steps are done
 
-    play(CHUNK)
+    play(chunk)
     return play
 
 
-def quickest(make: Callable[..., Play], device: str, fused: bool) -> tuple[Play, int]:
+def quickest(make: Callable[..., Play], device: str, fused: bool, chunk: int = 5) -> tuple[Play, int]:
     """Try PyTorch on one thread and on two; return what plays, and the better number of threads."""
     import torch
 
     play, speeds = make(device, fused=fused), {}
     for threads in (1, 2) if device == "cpu" else (torch.get_num_threads(),):
         torch.set_num_threads(threads)
-        play(5)
-        speeds[threads] = rate(play, 5, TURN)
+        play(chunk)
+        speeds[threads] = rate(play, chunk, TURN)
     return play, max(speeds, key=lambda threads: speeds[threads])
 
 
-def duel(what: str, mine: Play, make: Callable[..., Play], device: str, bar: float, repeats: int) -> list[Row]:
-    """Let gan_jax, PyTorch with Adam as it comes, and PyTorch with fused Adam play in turn; one row for each of two."""
+def duel(
+    what: str,
+    mine: Play,
+    make: Callable[..., Play],
+    device: str,
+    bar: float,
+    repeats: int,
+    chunks: tuple[int, int, int] = (CHUNK, 20, 5),
+    digits: int = 0,
+) -> list[Row]:
+    """Let gan_jax, PyTorch with Adam as it comes, and PyTorch with fused Adam play in turn; one row for each of two.
+
+    `chunks` are the steps between two looks at the clock: gan_jax's, PyTorch's, and PyTorch's in the trial of threads.
+    """
     import torch
 
-    rivals = {"Adam": quickest(make, device, False), "fused Adam": quickest(make, device, True)}
+    rivals = {"Adam": quickest(make, device, False, chunks[2]), "fused Adam": quickest(make, device, True, chunks[2])}
     speeds: dict[str, list[float]] = {name: [] for name in ("gan_jax", *rivals)}
     for _ in range(repeats):
-        speeds["gan_jax"].append(rate(mine, CHUNK, TURN))
+        speeds["gan_jax"].append(rate(mine, chunks[0], TURN))
         for name, (play, threads) in rivals.items():
             torch.set_num_threads(threads)
-            speeds[name].append(rate(play, 20, TURN))
+            speeds[name].append(rate(play, chunks[1], TURN))
     rows = []
     for name, (_, threads) in rivals.items():
         ratios = [one / other for one, other in zip(speeds["gan_jax"], speeds[name], strict=True)]
         rows.append(
             Row(
                 f"{what}; PyTorch with {name}",
-                spread(speeds["gan_jax"], "steps/s", 0),
-                f"{spread(speeds[name], 'steps/s', 0)}, {threads} thread{'s'[: threads - 1]}",
+                spread(speeds["gan_jax"], "steps/s", digits),
+                f"{spread(speeds[name], 'steps/s', digits)}, {threads} thread{'s'[: threads - 1]}",
                 spread(ratios, "times", 2),
                 f"at least {bar} times",
                 statistics.median(ratios) >= bar,
@@ -132,6 +144,30 @@ def digits(device: str, repeats: int) -> list[Row]:
     mine = ours(gan, data.dataset(pixels), Hyperparams(lr_g=2e-4, lr_d=2e-4))
     make = lambda device, fused: pytorch.digits(pixels.reshape(-1, 784), device, fused=fused)  # noqa: E731
     return duel("MLP GAN of 28x28 digits, batch 64", mine, make, device, 1.4, repeats)
+
+
+def dcgan(device: str, repeats: int) -> list[Row]:
+    """DCGAN of TensorFlow's tutorial; and its first step, from a state just made, compilation included."""
+    import pytorch
+
+    pixels = np.random.default_rng(0).integers(0, 256, (60_000, 28, 28), np.uint8)
+    gan, hyper = (
+        Gan(nets.tutorial_generator(), nets.tutorial_discriminator(), batch_size=64),
+        Hyperparams(lr_g=1e-4, lr_d=1e-4),
+    )
+    target = data.dataset(pixels, flat=False)
+    mine, first = ours(gan, target, hyper, 1), []
+    for _ in range(min(repeats, 3)):
+        state = jax.block_until_ready(train.init(gan, hyper, jax.random.key(0)))
+        jax.clear_caches()
+        start = time.perf_counter()
+        train.steps(gan, hyper, target, state, 1)
+        first.append(time.perf_counter() - start)
+    what = "DCGAN of the TensorFlow tutorial, batch 64"
+    make = lambda device, fused: pytorch.dcgan(pixels, device, fused=fused)  # noqa: E731
+    rows = duel(what, mine, make, device, 0.67, repeats, (5, 5, 2), 1)
+    bar, met = "under 8 s", statistics.median(first) < 8
+    return [*rows, Row(f"{what}, first step with its compilation", spread(first, "s", 1), "", "", bar, met)]
 
 
 def sweep(device: str, repeats: int) -> list[Row]:
@@ -197,7 +233,7 @@ def laboratory(device: str, repeats: int) -> list[Row]:
     ]
 
 
-PARTS = {"ring": ring, "digits": digits, "sweep": sweep, "kernel": first_picture, "lab": laboratory}
+PARTS = {"ring": ring, "digits": digits, "dcgan": dcgan, "sweep": sweep, "kernel": first_picture, "lab": laboratory}
 
 
 def machine() -> str:

@@ -20,7 +20,8 @@ from .images import IMAGE_ACTIVATIONS, UPSAMPLINGS, enlarged, halvings, shuffled
 from .labels import ConditionalBatchNorm, one_hot
 from .menus import ACTIVATIONS, INITIALISERS, NORMALISATIONS, PIECES, Recipe
 from .perceptrons import Layer, Mlp, MlpRecipe, mlp
-from .recipes import ImageRecipe
+from .recipes import ImageRecipe, check_pair
+from .resnet import ResnetDiscriminatorRecipe, ResnetGeneratorRecipe, resnet_discriminator, resnet_generator
 from .spectral import SpectralConv, SpectralLinear
 
 __all__ = [
@@ -39,8 +40,11 @@ __all__ = [
     "Mlp",
     "MlpRecipe",
     "Recipe",
+    "ResnetDiscriminatorRecipe",
+    "ResnetGeneratorRecipe",
     "SpectralConv",
     "SpectralLinear",
+    "check_pair",
     "conv",
     "conv_transposed",
     "dcgan_discriminator",
@@ -51,6 +55,8 @@ __all__ = [
     "mlp",
     "one_hot",
     "pack",
+    "resnet_discriminator",
+    "resnet_generator",
     "shuffled",
     "tutorial_discriminator",
     "tutorial_generator",

@@ -8,11 +8,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from ..errors import Menu, check_count
+from ..errors import check_count
 from .dropout import check_rate
-from .groups import minibatch_stddev as with_stddev
 from .images import (
-    IMAGE_ACTIVATIONS,
     UPSAMPLINGS,
     Conv,
     Finish,
@@ -21,14 +19,11 @@ from .images import (
     halvings,
     up,
 )
-from .labels import Labels, one_hot
-from .menus import INITIALISERS, NORMALISATIONS
-from .recipes import ImageRecipe
-from .spectral import Spectral, SpectralConv
-
-G_NORMALISATIONS = Menu("normalisation of a generator", {name: name for name in ("batch", "none", "layer")})
-G_CONDITIONINGS = Menu("conditioning of a generator", {name: name for name in ("concatenate", "batch_norm")})
-D_CONDITIONINGS = Menu("conditioning of a discriminator", {name: name for name in ("concatenate", "projection")})
+from .labels import Labels, one_hot, with_planes
+from .menus import INITIALISERS
+from .recipes import ImageRecipe, check_discriminator, check_generator
+from .spectral import SpectralConv
+from .verdicts import Answer, Verdict
 
 KERAS = {"momentum": 0.99, "epsilon": 1e-3}
 """Batch norm as Keras has it, and so the tutorial."""
@@ -107,44 +102,15 @@ class DcganDiscriminator(nnx.Module):
             )
             setattr(self, f"finish_{i}", finish)
             channels = outputs
-        features = (height >> self.layers) * (width >> self.layers) * channels
-        projected = r.classes and r.conditioning == "projection"
-        self.by_label = Labelled(r.classes, features, r.initialiser, spectral, rngs) if projected else None
-        features += bool(r.minibatch_stddev)
-        self.dense = dense(features, 1, r.initialiser, rngs, spectral=spectral)
-        self.heads = dense(features, r.heads, r.initialiser, rngs, spectral=spectral) if r.heads else None
+        self.verdict = Verdict((height >> self.layers) * (width >> self.layers) * channels, r, rngs)
 
-    def __call__(
-        self, x: Float[Array, "n ..."], labels: Labels | None = None
-    ) -> Float[Array, "n 1"] | tuple[Float[Array, "n 1"], Float[Array, "n heads"]]:
+    def __call__(self, x: Float[Array, "n ..."], labels: Labels | None = None) -> Answer:
         r, x = self.recipe, self.recipe.as_images(x)
         told = one_hot(labels, r.classes, len(x)).astype(x.dtype)
-        if r.classes and r.conditioning == "concatenate":
-            planes = jnp.broadcast_to(told[:, None, None, :], (*x.shape[:3], r.classes))
-            x = jnp.concatenate([x, planes], axis=-1)
+        x = with_planes(x, told) if r.conditioning == "concatenate" else x
         for i in range(self.layers):
             x = getattr(self, f"finish_{i}")(getattr(self, f"layer_{i}")(x), told)
-        x = x.reshape(len(x), -1)
-        projection = 0 if self.by_label is None else self.by_label(x, told)
-        x = with_stddev(x, r.minibatch_stddev) if r.minibatch_stddev else x
-        logits = self.dense(x) + projection
-        return logits if self.heads is None else (logits, self.heads(x))
-
-
-class Labelled(nnx.Module):
-    """How far a sample's features point in the direction of its label: `sum_j features_j V[label, j]`.
-
-    Source: Miyato and Koyama 2018, "cGANs with Projection Discriminator", equation 3.
-    """
-
-    def __init__(self, classes: int, features: int, initialiser: str, spectral: bool, rngs: nnx.Rngs):
-        init = INITIALISERS[initialiser]
-        self.table = Spectral((classes, features), init, rngs) if spectral else None
-        self.kernel = None if spectral else nnx.Param(init(rngs.params(), (classes, features)))
-
-    def __call__(self, features: Float[Array, "n f"], told: Float[Array, "n classes"]) -> Float[Array, "n 1"]:
-        directions = self.kernel[...] if self.table is None else self.table.weights()  # type: ignore[index]
-        return jnp.sum(features * (told @ directions), axis=1, keepdims=True)
+        return self.verdict(x.reshape(len(x), -1), told)
 
 
 @dataclass(frozen=True, repr=False)
@@ -163,6 +129,9 @@ class DcganGeneratorRecipe(ImageRecipe):
     @staticmethod
     def maker() -> Callable[..., "DcganGeneratorRecipe"]:
         return dcgan_generator
+
+    def published(self) -> "DcganGeneratorRecipe":
+        return tutorial_generator()
 
     @property
     def inputs(self) -> int:
@@ -195,6 +164,9 @@ class DcganDiscriminatorRecipe(ImageRecipe):
     @staticmethod
     def maker() -> Callable[..., "DcganDiscriminatorRecipe"]:
         return dcgan_discriminator
+
+    def published(self) -> "DcganDiscriminatorRecipe":
+        return tutorial_discriminator()
 
     @property
     def inputs(self) -> int:
@@ -254,16 +226,10 @@ def dcgan_generator(
     >>> dcgan_generator(16, upsampling="resize")
     nets.dcgan_generator(16, (28, 28, 1), 64, upsampling='resize')
     """
-    UPSAMPLINGS[upsampling], G_NORMALISATIONS[normalisation], IMAGE_ACTIVATIONS[activation]
-    INITIALISERS[initialiser], G_CONDITIONINGS[conditioning]
-    for count, name in ((latent_dim, "latent_dim"), (width, "width"), (kernel, "kernel")):
-        check_count(count, name)
-    check_count(classes, "classes", least=0)
-    if conditioning == "batch_norm" and (normalisation != "batch" or not classes):
-        raise ValueError(
-            "conditioning by batch norm needs normalisation='batch' and classes of at least 1, got "
-            f"normalisation={normalisation!r} and classes={classes}"
-        )
+    UPSAMPLINGS[upsampling]
+    check_generator(latent_dim, normalisation, activation, initialiser, classes, conditioning)
+    check_count(width, "width")
+    check_count(kernel, "kernel")
     return DcganGeneratorRecipe(
         checked_shape(image_shape), int(width), int(classes), int(latent_dim), upsampling, normalisation, activation,
         initialiser, int(kernel), conditioning,
@@ -316,15 +282,10 @@ def dcgan_discriminator(
     >>> module(jnp.zeros((2, 8, 8, 1)), jnp.array([3, 5])).shape
     (2, 1)
     """
-    NORMALISATIONS[normalisation], IMAGE_ACTIVATIONS[activation], INITIALISERS[initialiser]
-    D_CONDITIONINGS[conditioning]
+    check_discriminator(normalisation, activation, initialiser, conditioning, classes, heads, minibatch_stddev)
     check_rate(dropout)
     check_count(width, "width")
     check_count(kernel, "kernel")
-    for count, name in ((classes, "classes"), (heads, "heads"), (minibatch_stddev, "minibatch_stddev")):
-        check_count(count, name, least=0)
-    if minibatch_stddev == 1:
-        raise ValueError("minibatch_stddev must be 0, for none, or a group of at least 2 samples to compare, got 1")
     return DcganDiscriminatorRecipe(
         checked_shape(image_shape), int(width), int(classes), normalisation, activation, initialiser, int(kernel),
         float(dropout), conditioning, int(heads), int(minibatch_stddev),

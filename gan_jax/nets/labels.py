@@ -37,6 +37,15 @@ def one_hot(labels: Labels | None, classes: int, n: int) -> Float[Array, "n clas
     return jax.nn.one_hot(jnp.asarray(labels), classes)
 
 
+def with_planes(x: Float[Array, "n h w c"], told: Float[Array, "n classes"]) -> Float[Array, "n h w c_and_classes"]:
+    """Add a plane a class to images, 1 everywhere for the label's and 0 for the others.
+
+    Source: Mirza and Osindero 2014, "Conditional Generative Adversarial Nets", carried over to images.
+    """
+    planes = jnp.broadcast_to(told[:, None, None, :], (*x.shape[:3], told.shape[1]))
+    return jnp.concatenate([x, planes], axis=-1)
+
+
 class ConditionalBatchNorm(nnx.Module):
     """Batch norm whose scale and shift are the label's own: `norm(x) * scale[label] + shift[label]`.
 

@@ -2,11 +2,64 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from jaxtyping import Array, Float
+
+from ..errors import Menu, check_count
+from .images import IMAGE_ACTIVATIONS
+from .menus import INITIALISERS, NORMALISATIONS
+
+G_NORMALISATIONS = Menu("normalisation of a generator", {name: name for name in ("batch", "none", "layer")})
+G_CONDITIONINGS = Menu("conditioning of a generator", {name: name for name in ("concatenate", "batch_norm")})
+D_CONDITIONINGS = Menu("conditioning of a discriminator", {name: name for name in ("concatenate", "projection")})
+
+
+def check_generator(latent_dim, normalisation, activation, initialiser, classes, conditioning) -> None:
+    """Raise unless a generator can be made of these."""
+    check_count(latent_dim, "latent_dim")
+    check_count(classes, "classes", least=0)
+    G_NORMALISATIONS[normalisation], IMAGE_ACTIVATIONS[activation], INITIALISERS[initialiser]
+    G_CONDITIONINGS[conditioning]
+    if conditioning == "batch_norm" and (normalisation != "batch" or not classes):
+        raise ValueError(
+            "conditioning by batch norm needs normalisation='batch' and classes of at least 1, got "
+            f"normalisation={normalisation!r} and classes={classes}"
+        )
+
+
+def check_discriminator(normalisation, activation, initialiser, conditioning, classes, heads, minibatch_stddev) -> None:
+    """Raise unless a discriminator can be made of these."""
+    NORMALISATIONS[normalisation], IMAGE_ACTIVATIONS[activation], INITIALISERS[initialiser]
+    D_CONDITIONINGS[conditioning]
+    for count, name in ((classes, "classes"), (heads, "heads"), (minibatch_stddev, "minibatch_stddev")):
+        check_count(count, name, least=0)
+    if minibatch_stddev == 1:
+        raise ValueError("minibatch_stddev must be 0, for none, or a group of at least 2 samples to compare, got 1")
+
+
+def check_pair(generator: Any, discriminator: Any, packing: int = 1) -> None:
+    """Raise unless a generator's images are those that a discriminator takes.
+
+    Args:
+        generator, discriminator: recipes; what is no recipe of image networks is not looked at.
+        packing: images that D judges side by side, in its channels.
+
+    Raises:
+        ValueError: the shapes, or the numbers of classes, differ; the message names both.
+    """
+    if not (isinstance(generator, ImageRecipe) and isinstance(discriminator, ImageRecipe)):
+        return
+    height, width, channels = generator.image_shape
+    made = height, width, channels * packing
+    if made != discriminator.image_shape:
+        packs = f" ({packing} of them side by side: {made})" if packing > 1 else ""
+        raise ValueError(
+            f"the generator makes images of shape {generator.image_shape}{packs}, but the discriminator takes "
+            f"{discriminator.image_shape}; give both recipes the target's image_shape"
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,6 +79,10 @@ class ImageRecipe:
     @staticmethod
     def maker() -> Callable[..., Any]:
         """The function that makes such recipes; its parameters are fields."""
+        raise NotImplementedError
+
+    def published(self) -> Any:
+        """The tutorial's recipe, for one made from it."""
         raise NotImplementedError
 
     @property
@@ -50,7 +107,11 @@ class ImageRecipe:
     def __repr__(self) -> str:
         maker, shown = self.maker(), []
         if getattr(self, "tutorial", False):
-            return f"nets.{maker.__name__.replace('dcgan', 'tutorial')}()"
+            whole = self.published()
+            call = f"nets.{maker.__name__.replace('dcgan', 'tutorial')}()"
+            own = {f.name: getattr(self, f.name) for f in fields(self)}
+            changes = [f"{name}={value!r}" for name, value in own.items() if value != getattr(whole, name)]
+            return f"dataclasses.replace({', '.join([call, *changes])})" if changes else call
         for name, parameter in inspect.signature(maker).parameters.items():
             value = getattr(self, name)
             if parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
