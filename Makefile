@@ -8,10 +8,10 @@ NEEDS := requirements.txt constraints/locked.txt pyproject.toml
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test bench format badges lock clean environment
+.PHONY: help lab test bench bench-gpu format badges lock clean environment
 
 help:  ## say what each command does
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*##/|/' | awk -F'|' '{printf "make %-12s%s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/|/' | awk -F'|' '{printf "make %-12s%s\n", $$1, $$2}'
 
 # lessons keep what JAX compiles, so that the next start is quicker
 lab: export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/.jax_cache
@@ -31,6 +31,9 @@ test: $(READY)  ## check format and types, run every test
 bench: $(READY)  ## measure speed against PyTorch, which it installs when missing
 	@$(BIN)/python -c "import torch" 2>/dev/null || $(PIP) install -c constraints/locked.txt -e ".[bench]"
 	$(BIN)/python benchmarks/run.py
+
+bench-gpu: $(READY)  ## measure a DCGAN on a GPU: steps, images, share of its peak
+	$(BIN)/python benchmarks/gpu.py
 
 format: $(READY)  ## format the code, strip the notebooks' outputs
 	$(BIN)/python -m ruff format .

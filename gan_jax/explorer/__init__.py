@@ -1,7 +1,7 @@
 """A function from controls to a picture comes in; a live picture that answers sliders and dragging goes out.
 
-`minimax`, `best_response`, `objectives`, `portrait`, `side_by_side`, `scores` and `compilations` are those of the
-lessons. One of your own, a slider and a curve in ten lines; end a cell with `live` to see it:
+`minimax`, `best_response`, `objectives`, `portrait`, `side_by_side`, `scores`, `compilations` and `convolutions` are
+those of the lessons. One of your own, a slider and a curve in ten lines; end a cell with `live` to see it:
 
 >>> import numpy as np
 >>> from gan_jax import explorer
@@ -21,9 +21,12 @@ Python moves it as a hand does, and reads what it shows:
 """
 
 from .compilations import compilations
+from .convolutions import convolutions
+from .latent_space import latent_space
 from .minimax import best_response, minimax
 from .objectives import objectives
 from .portrait import portrait
+from .scaling import throughput
 from .scene import (
     Arrows,
     Bars,
@@ -44,6 +47,7 @@ from .scene import (
 from .scores import scores
 from .side_by_side import side_by_side
 from .still import still
+from .transport import transport
 from .widget import Explorer, open
 
 __all__ = [
@@ -65,6 +69,8 @@ __all__ = [
     "Surface",
     "best_response",
     "compilations",
+    "convolutions",
+    "latent_space",
     "minimax",
     "objectives",
     "open",
@@ -72,4 +78,6 @@ __all__ = [
     "scores",
     "side_by_side",
     "still",
+    "throughput",
+    "transport",
 ]
