@@ -48,6 +48,7 @@ LESSONS = (
     "05_training_dynamics",
     "06_mode_collapse",
     "09_evaluating_gans",
+    "13_scaling_up",
     "15_open_lab",
 )
 """The lessons that have exercises; those of "04_..." are declared in `lesson_04.py`."""
