@@ -47,7 +47,10 @@ LESSONS = (
     "04_the_training_step",
     "05_training_dynamics",
     "06_mode_collapse",
+    "07_dcgan",
+    "08_wasserstein_and_lipschitz",
     "09_evaluating_gans",
+    "10_conditional_and_latent",
     "13_scaling_up",
     "15_open_lab",
 )
