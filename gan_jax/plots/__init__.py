@@ -12,8 +12,10 @@ from .curves import densities, histogram
 from .diagrams import phase_diagram
 from .fields import field
 from .histories import distances, losses
+from .labelled import labelled
 from .latents import COARSE, FINE, manifold
 from .moments import NEUTRAL, frame
+from .overlaps import overlaps
 from .parts import Numbers, Real, Window
 from .shares import modes
 from .sheets import images
@@ -35,6 +37,7 @@ from .style import (
     alt,
 )
 from .tallies import scores
+from .transport import rows, transport
 
 __all__ = [
     "BELIEF",
@@ -65,15 +68,19 @@ __all__ = [
     "frame",
     "histogram",
     "images",
+    "labelled",
     "losses",
     "manifold",
     "modes",
+    "overlaps",
     "phase_diagram",
     "push",
+    "rows",
     "samples",
     "scores",
     "seeds",
     "side_by_side",
     "spectrum",
     "surface",
+    "transport",
 ]
