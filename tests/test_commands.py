@@ -98,20 +98,21 @@ def test_60_steps_are_20_a_stop_and_60_bit_for_bit(whole, part, tmp_path, capsys
     assert "stands at step 60 already; ask for more with --steps" in capsys.readouterr().out
 
 
-def test_ctrl_c_saves_and_the_same_command_goes_on(whole, part, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "term"])
+def test_a_stop_saves_and_the_same_command_goes_on(number, status, whole, part, tmp_path, capsys, monkeypatch):
     advance, calls = train.advance, []
 
     def interrupted(*arguments):
         calls.append(arguments[-1])
         if len(calls) == 3:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
         return advance(*arguments)
 
     monkeypatch.setattr(train, "advance", interrupted)
     monkeypatch.setattr(training, "CAPACITY", 1)
-    before = signal.getsignal(signal.SIGINT)
-    assert part(60) == 130
-    assert signal.getsignal(signal.SIGINT) is before
+    before = signal.getsignal(number)
+    assert part(60) == status
+    assert signal.getsignal(number) is before
     printed = capsys.readouterr().out
     assert "stopped and saved at step 3. To go on: " in printed  # in between two rows, where it is hardest
     assert part(60) == 0
@@ -385,7 +386,7 @@ def test_a_preset_is_whole(name, monkeypatch, capsys):
     assert call("presets", name) == 0
     printed = capsys.readouterr().out
     assert preset.about in printed
-    assert ("not measured" in printed) == (name not in measured.kept())
+    assert ("not measured" in printed) == (name not in measured.kept() or preset.full)
 
 
 @pytest.mark.parametrize("labels", LABELS)
@@ -403,7 +404,7 @@ def test_what_is_told_of_presets_was_measured_with_their_present_settings():
     for name, found in measured.kept().items():
         preset = PRESETS[name]
         assert (found.preset, found.data, found.steps) == (name, preset.data, preset.steps)
-        assert found.seeds >= 3
+        assert found.seeds >= 3 or preset.full
         assert f"python -m gan_jax.commands.measured {name}" in found.command
         assert found.settings == measured.settings_text(preset)
 

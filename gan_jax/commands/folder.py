@@ -55,9 +55,10 @@ class Folder:
                             f"python -m gan_jax train PRESET --folder {self.path}")  # fmt: skip
         try:
             held = json.loads(self._about.read_text(encoding="utf-8"))
-            assert held["format"] == FORMAT
+            if held["format"] != FORMAT:
+                raise ValueError(held["format"])
             Settings.from_json(held["settings"])
-        except (AssertionError, KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise WrongCall(
                 f"{self._about} does not describe a run of gan_jax {version('gan_jax')} ({error!r})"
             ) from None

@@ -19,7 +19,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from .. import train
+from .. import data, train
 from ..errors import Diverged
 from ..protocols.protocol import duration
 from ..protocols.runs import device, today
@@ -28,9 +28,14 @@ from ..train import Hyperparams
 from . import scoring
 from .networks import NETWORKS
 from .presets import PRESETS, Preset
-from .settings import choose
+from .settings import Settings, choose
+
+NOT_REACHED = "not measured, for want of a GPU and of the network"
 
 KEPT = Path(__file__).with_name("measured.json")
+
+SHAPES = {"mnist": (28, 28, 1), "fashion_mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
+"""Images that have to be downloaded."""
 
 SCORED = 2500
 """Samples that a score is taken of; of images, half of the data set at most."""
@@ -92,6 +97,40 @@ def kept() -> dict[str, Measured]:
     return {name: Measured(**each) for name, each in held.items()}
 
 
+def _costed(preset: Preset, spent: list[float], compiling: float, command: str, **reached) -> Measured:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return Measured(
+        preset=preset.name,
+        data=preset.data,
+        settings=settings_text(preset),
+        processor=float(f"{np.median(spent):.3g}"),
+        compiling=round(compiling, 1),
+        memory=peak,
+        device=device(),
+        jax=jax.__version__,
+        date=today(),
+        command=command,
+        **reached,
+    )
+
+
+def cost(preset: Preset, command: str, *, steps: int = 4) -> Measured:
+    """Measure what a step of a preset takes, on noise in the shape of its images: for one that cannot be run here."""
+    shape, flat = SHAPES[preset.data], NETWORKS[preset.networks].flat
+    settings = Settings(preset.name, preset.data, shape, 10, 0, preset.options, preset.rules, preset.dials)
+    noise = np.random.default_rng(0).integers(0, 256, (1000, *shape), np.uint8)
+    target = data.dataset(noise, np.arange(1000) % 10, name="noise", flat=flat)
+    began = time.process_time()
+    gan, hyper = settings.gan(), settings.hyper()
+    state, _ = train.steps(gan, hyper, target, train.init(gan, hyper, jax.random.key(0)), 1)
+    compiling, spent = time.process_time() - began, []
+    for _ in range(steps):
+        busy = time.process_time()
+        state, _ = train.steps(gan, hyper, target, state, 1)
+        spent.append(time.process_time() - busy)
+    return _costed(preset, spent, compiling, command, steps=preset.steps, n=0, scores={}, real={}, seeds=0)
+
+
 def measure(preset: Preset, seeds: int, command: str, *, steps: int | None = None, scored: int = SCORED) -> Measured:
     """Run a preset from several seeds, and score the last state of each.
 
@@ -131,24 +170,7 @@ def measure(preset: Preset, seeds: int, command: str, *, steps: int | None = Non
             for row in card:
                 scores.setdefault(row.metric, []).append(row.score)
             tqdm.write(f"{preset.name}, seed {seed}\n{card}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Measured(
-        preset=preset.name,
-        data=preset.data,
-        steps=steps,
-        settings=settings_text(preset),
-        processor=float(f"{np.median(spent):.3g}"),
-        compiling=round(first, 1),
-        memory=peak,
-        n=n_scored,
-        scores=scores,
-        real=real,
-        seeds=seeds,
-        device=device(),
-        jax=jax.__version__,
-        date=today(),
-        command=command,
-    )
+    return _costed(preset, spent, first, command, steps=steps, n=n_scored, scores=scores, real=real, seeds=seeds)
 
 
 def overview() -> str:
@@ -162,7 +184,9 @@ def overview() -> str:
 
 def _told(preset: Preset, found: Measured | None) -> list[str]:
     if found is None:
-        return ["not measured here: of published size, for a GPU" if preset.full else "not measured"]
+        return ["not measured"]
+    if not found.seeds:
+        return [f"{found.cost()} ({found.device})", f"reaches: {NOT_REACHED}"]
     seeds = f"{found.seeds} seed{'s' * (found.seeds != 1)}"
     scores = [f"{name} {score} (real samples: {real})" for name, score, real in found.reached()]
     return [f"{found.cost()} ({found.device})", f"reaches, over {seeds}: {'; '.join(scores) or 'nothing finite'}"]
@@ -204,9 +228,9 @@ def table() -> str:
         if found is None:
             lines.append(f"{first} not measured | not measured | |")
             continue
-        scores = found.reached()
+        scores = found.reached() or [(NOT_REACHED, "", "")]
         lines.append(
-            f"{first} {found.cost()} | {'<br>'.join(f'{name} {score}' for name, score, _ in scores)} | "
+            f"{first} {found.cost()} | {'<br>'.join(f'{name} {score}'.strip() for name, score, _ in scores)} | "
             f"{'<br>'.join(real for _, _, real in scores)} |"
         )
     return "\n".join(lines)
@@ -219,14 +243,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("preset", nargs="?", choices=PRESETS)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, help="fewer than a whole run, to try it; then nothing is kept")
-    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--cost", action="store_true", help="what a step takes on noise; trains nothing")
+    parser.add_argument("--table", action="store_true", help="print the table of docs/command.md")
     words = list(sys.argv[1:] if arguments is None else arguments)
     asked = parser.parse_args(words)
     if asked.table or asked.preset is None:
         print(table())
         return 0
     command = f"python -m gan_jax.commands.measured {shlex.join(words)}"
-    found = measure(PRESETS[asked.preset], asked.seeds, command, steps=asked.steps)
+    preset = PRESETS[asked.preset]
+    found = cost(preset, command) if asked.cost else measure(preset, asked.seeds, command, steps=asked.steps)
     print(found.cost())
     if asked.steps is None:
         held = kept() | {found.preset: found}

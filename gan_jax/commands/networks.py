@@ -132,6 +132,25 @@ def _tutorial(subject: Subject) -> tuple[Recipe, Recipe]:
     return nets.tutorial_generator(), nets.tutorial_discriminator()
 
 
+def _resnet(
+    subject: Subject,
+    *,
+    latent_dim: int = 128,
+    width: int = 128,
+    width_d: int = 128,
+    normalisation: str = "batch",
+    normalisation_d: str = "none",
+    labels: str = "none",
+) -> tuple[Recipe, Recipe]:
+    (height, across, colours), told = subject.shape, _told(subject, labels)
+    return (
+        nets.resnet_generator(latent_dim, (height, across, colours), width, normalisation=normalisation,
+                              classes=told.classes_g, conditioning=told.way.g or "concatenate"),
+        nets.resnet_discriminator((height, across, colours * subject.packing), width_d, normalisation=normalisation_d,
+                                  classes=told.classes_d, conditioning=told.way.d or "concatenate", heads=told.heads),
+    )  # fmt: skip
+
+
 class Family(NamedTuple):
     """Networks of one kind.
 
@@ -154,6 +173,11 @@ class Family(NamedTuple):
 
 NETWORKS: Menu[Family] = Menu(
     "family of networks",
-    {"mlp": Family(_mlp, flat=True, plane=True), "dcgan": Family(_dcgan), "tutorial": Family(_tutorial)},
+    {
+        "mlp": Family(_mlp, flat=True, plane=True),
+        "dcgan": Family(_dcgan),
+        "tutorial": Family(_tutorial),
+        "resnet": Family(_resnet),
+    },
 )
 """Families of networks, by name."""

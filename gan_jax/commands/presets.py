@@ -140,6 +140,18 @@ _ALL = (
         steps=11_750,
         full=True,
     ),
+    Preset(
+        "resnet-cifar10",
+        "Residual networks, a spectrally normalised critic, the hinge loss, on colour photographs.",
+        "Miyato et al. 2018, table 4, with learning rates that stay",
+        data="cifar10",
+        networks="resnet",
+        options={"latent_dim": 128, "width": 256, "width_d": 128, "normalisation_d": "spectral"},
+        rules={"batch_size": 64, "loss": "hinge", "d_steps": 5},
+        dials={"lr_g": 2e-4, "lr_d": 2e-4, "beta1": 0.0, "beta2": 0.9},
+        steps=50_000,
+        full=True,
+    ),
 )
 
 PRESETS: Menu[Preset] = Menu("preset", {preset.name: preset for preset in _ALL})
