@@ -153,6 +153,7 @@ def test_keys_pick_two_samples_and_the_walk_between_them_is_dragged_and_played(s
     page.wait_spaces(2)
     walk = page.part("walk")
     assert "Pick a second sample" in walk.inner_text()
+    assert not walk.locator(".gan-images-body").is_visible()
     keys.press("ArrowRight")
     keys.press("Space")
     page.wait("sent.filter(({ type }) => type === 'walk').length === 1")
@@ -234,8 +235,10 @@ def test_classes_are_rows_the_language_changes_and_it_fits_a_small_screen(shown)
     assert page.samples.count() == 24
     assert page.page.locator(".gan-images-classes").inner_text().split() == ["0", "1", "2"]
     assert page.samples.nth(9).get_attribute("aria-label") == "Sample 10, class 1"
+    page.samples.nth(0).click()
     page.samples.nth(9).click()
     page.wait_spaces(1)
+    assert "the first sample's class all the way" in page.part("walk").inner_text()
     assert page.page.evaluate("document.documentElement.scrollWidth") <= 360
     assert min(page.samples.nth(i).bounding_box()["width"] for i in range(24)) >= 32
     page.page.get_by_label("Language").select_option("zh")

@@ -183,7 +183,9 @@ function createImagesView(driver, model, el) {
   }
   function titles() {
     if (!scene) return;
-    write(fakeTitle, say(scene.coded ? "images.fake_codes" : scene.classes.length ? "images.fake_classes" : "images.fake"));
+    const kind = scene.coded ? "images.fake_codes" : scene.classes.length ? "images.fake_classes" : "images.fake";
+    write(fakeTitle, say(kind));
+    fakeTitle.title = say(`help_${kind}`);
     write(realTitle, say("images.real", { name: scene.name, size: imageCount(scene.size) }));
     real.setAttribute("aria-label", say("images.real_words", { count: scene.shape[0], name: scene.name }));
   }

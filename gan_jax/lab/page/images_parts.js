@@ -334,6 +334,9 @@ function createWalk(view) {
   title.dataset.key = "images.walk";
   const hint = element("p", { class: "gan-images-note" });
   hint.dataset.key = "images.walk_hint";
+  const classNote = element("p", { class: "gan-images-note" });
+  classNote.dataset.key = "images.walk_class";
+  const { classes, coded } = view.scene();
   const lines = [createLine(view, "images.straight"), createLine(view, "images.spherical")];
   let [place, way, timer] = [0, 1, null];
   const slider = createStops(view, "images.along", stops, (to) => {
@@ -342,7 +345,8 @@ function createWalk(view) {
     repaint();
   });
   const play = view.button("images.stroll", () => (timer ? stop() : start()));
-  const body = element("div", { class: "gan-images-body" }, element("div", { class: "gan-images-hand" }, slider.node, play), ...lines.map(({ node }) => node));
+  const body = element("div", { class: "gan-images-body", hidden: true }, element("div", { class: "gan-images-hand" }, slider.node, play), ...lines.map(({ node }) => node));
+  if (classes.length && !coded) body.append(classNote);
   const node = element("section", { class: "gan-images-part" }, title, hint, body);
 
   function start() {
