@@ -59,6 +59,7 @@ def test_the_command_scores_and_writes(tmp_path, capsys, monkeypatch):
 
 def test_the_explorer_tells_each_fault_by_the_scores_that_see_it():
     live = explorer.scores()
+    live.set("noise", 0.0)
     parts = lambda: dict(zip(live.scene.panels[1].marks[0].names, live.scene.panels[1].marks[0].values, strict=True))  # noqa: E731
     assert all(abs(part - 1) < 0.25 for part in parts().values())
     live.set("source", "copies")
@@ -67,10 +68,10 @@ def test_the_explorer_tells_each_fault_by_the_scores_that_see_it():
     live.set("source", "few")
     assert parts()["precision"] > 1
     assert parts()["recall"] < 0.05
-    live.reset()
+    live.set("source", "fresh")
     live.set("noise", 0.4)
     assert parts()["precision"] < 0.8 < parts()["recall"]
-    live.reset()
+    live.set("noise", 0.0)
     live.set("classes", 3)
     assert parts()["recall"] < 0.5 < 0.9 < parts()["precision"]
     assert "precision can't see what is missing" in live.scene.remark

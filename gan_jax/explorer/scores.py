@@ -24,8 +24,8 @@ SOURCES = {
 }
 CONTROLS = (
     Choice("source", "drawn from", SOURCES, "fresh"),
-    Slider("noise", "noise (standard deviation, of a range of 2)", 0.0, 1.0, 0.0, notches=21),
-    Slider("blur", "blur (share of the neighbours' mean)", 0.0, 1.0, 0.0, notches=21),
+    Slider("noise", "noise, standard deviation", 0.0, 1.0, 0.25, notches=21),
+    Slider("blur", "blur, share of neighbours", 0.0, 1.0, 0.0, notches=21),
     Slider("classes", "digits that it draws", 1, 10, 10, whole=True),
     Slider("n", "samples that are scored", 100, 500, 500, notches=9, whole=True),
 )
@@ -138,15 +138,20 @@ def scene(values: dict[str, Any]) -> Scene:
     real = real_scores(int(values["n"]))
     parts = _kept(found, real)
     plane = [
-        _dot(real["recall"].mean, real["precision"].mean, "real: precision, recall", "quiet", 6),
-        _dot(real["coverage"].mean, real["density"].mean, "real: density, coverage", "quiet", 4),
+        Dots(
+            np.array([real["recall"].mean, real["coverage"].mean]),
+            np.array([real["precision"].mean, real["density"].mean]),
+            "real images",
+            "quiet",
+            5,
+        ),
         _dot(found["recall"], found["precision"], "precision, recall", "fake", 7),
         _dot(found["coverage"], found["density"], "density, coverage", "accent", 5),
     ]
     panels = [
         Panel([Surface(_sheet(samples), "samples of the generator")], (0, 10 * COLUMNS), (0, 10 * ROWS), "Samples"),
-        Panel([Bars(tuple(parts), np.array([*parts.values()]), "fake"), Level(1.0, "real images", upright=True)],
-              (0, 1.4), title="Scores as parts of real images' scores"),
+        Panel([Bars(tuple(parts), np.array([*parts.values()]), "fake"), Level(1.0, upright=True)],
+              (0, 1.4), title="Scores as parts of real images' scores", x_label="1: as real images"),
         Panel(plane, (-0.05, 1.1), (-0.05, 1.3), "Quality against variety", "variety", "quality"),
     ]  # fmt: skip
     numbers = [
@@ -178,6 +183,7 @@ def scores() -> Explorer:
         The widget; each move takes about a tenth of a second.
 
     >>> live = scores()
+    >>> live.set("noise", 0.0)
     >>> live.set("classes", 5)
     >>> live.scene.remark.startswith("What it draws is as good as real")
     True
