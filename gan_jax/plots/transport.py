@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection
 from .answers import draw_surface, logits_of
 from .clouds import draw_samples
 from .parts import Numbers, Real, Window, as_points, as_vector, width_of, window_around
-from .style import DISCRIMINATOR, QUIET, SQUARE, WIDE, Picture, panels, styled
+from .style import DISCRIMINATOR, FAKE, QUIET, REAL, SQUARE, WIDE, Picture, panels, styled
 
 
 @styled
@@ -58,6 +58,8 @@ def transport(
         length = np.linalg.norm(real - fake[plan], axis=1).mean()
         lines = f", joined by {len(plan):,} lines of mean length {length:.4g}"
     clouds = draw_samples(axes, real, fake, window, title)
+    for cloud, color in ((real, REAL), (fake, FAKE)):  # large enough to be seen at the lines' ends
+        axes.scatter(cloud[:, 0], cloud[:, 1], s=18, c=color, linewidths=0, zorder=3)
     picture.alt = f"{title + ': ' if title else ''}{words}{clouds}{lines}."
     return picture
 
