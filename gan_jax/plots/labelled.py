@@ -44,7 +44,7 @@ def labelled(
             )
         for label in np.unique(y[:most]):
             here = x[:most][y[:most] == label]
-            one.scatter(*here.T, s=26, marker=f"${label}$", color=SHADES[label], linewidths=0.3)
+            one.scatter(*here.T, s=40, marker=f"${label}$", color=SHADES[label], linewidths=0.3)
         one.set_title(title)
         one.set_xlabel(line)
         one.set(aspect="equal")
