@@ -151,7 +151,7 @@ def test_a_killed_run_goes_on_without_double_rows(whole, part, tmp_path):
 @pytest.mark.once
 def test_a_process_that_hears_ctrl_c_saves_and_says_how_to_go_on(whole, tmp_path):
     folder = tmp_path / "a run"
-    words = [*RING, "--steps", "200000", "--folder", str(folder)]
+    words = [*RING, "--steps", "200000", "--scored", "0", "--folder", str(folder)]
     process = subprocess.Popen([sys.executable, "-m", "gan_jax", *words], cwd=ROOT, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
     try:
@@ -338,15 +338,13 @@ def test_a_sheet_shows_each_image_in_whole_pixels():
 
 
 @pytest.mark.once
-def test_an_image_gan_with_more_than_weights_in_its_state_goes_on_bit_for_bit(tmp_path, capsys):
+def test_an_image_gan_with_a_code_goes_on_bit_for_bit(tmp_path, capsys):
     words = ["train", "mlp-digits", "--scored", "80", "--quiet", "--every", "6", "--set", "labels=discovered",
-             "latent_dim=14", "hidden=8", "hidden_d=8", "batch_size=8", "normalisation=batch",
-             "normalisation_d=spectral"]  # fmt: skip
+             "latent_dim=14", "hidden=8", "hidden_d=8", "batch_size=8"]  # fmt: skip
     for folder, stops in (("whole", [12]), ("parts", [5, 12])):
         for steps in stops:
             assert call(*words, "--steps", steps, "--folder", tmp_path / folder) == 0
     one, two = last(tmp_path / "whole"), last(tmp_path / "parts")
-    assert {"mean", "direction"} <= {part for name in one for part in re.findall(r"\w+", name)}
     assert all(np.array_equal(one[name], array) for name, array in two.items())
     scored = rows(tmp_path / "whole")[-1]
     assert 0 < float(scored["Frechet distance (digits features)"]) < np.inf
@@ -424,7 +422,6 @@ def test_a_preset_is_measured_over_seeds(whole, monkeypatch):
     assert (found.steps, found.n, found.seeds, found.command) == (3, 64, 2, "the command")
     assert len(found.scores["modes covered"]) == 2
     assert found.real["sliced W2"][0] < found.scores["sliced W2"][0]
-    assert found.compiling > 0
     assert found.processor > 0
     assert found.memory > 1e8
     assert found.cost().endswith(" GB")

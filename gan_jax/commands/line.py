@@ -26,15 +26,19 @@ from .sources import SOURCES
 PROGRAM = "python -m gan_jax"
 
 
-def _whole(text: str) -> int:
-    """A positive whole number, also written 1e5 or 60_000."""
+def _whole(text: str, least: int = 1) -> int:
+    """A whole number, also written 1e5 or 60_000."""
     try:
         number = float(text)
-        if number != int(number) or number < 1:
+        if number != int(number) or number < least:
             raise ValueError
     except (OverflowError, ValueError):
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text!r}") from None
     return int(number)
+
+
+def _from_0(text: str) -> int:
+    return _whole(text, 0)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -77,7 +81,13 @@ def parser() -> argparse.ArgumentParser:
         help="steps between two pictures, scores and saves; a twentieth of the run when left out",
     )
     begin.add_argument("--log", type=_whole, metavar="N", help="steps between two rows of losses; a tenth of --every")
-    begin.add_argument("--scored", type=_whole, metavar="N", default=1000, help="samples a score while training; 1000")
+    begin.add_argument(
+        "--scored",
+        type=_from_0,
+        metavar="N",
+        default=1000,
+        help="samples a score while training, 0 for no scores; 1000",
+    )
     begin.add_argument("--quiet", action="store_true", help="no progress bar")
 
     draw = actions.add_parser(

@@ -34,6 +34,9 @@ NOT_REACHED = "not measured, for want of a GPU and of the network"
 
 KEPT = Path(__file__).with_name("measured.json")
 
+SHOWN = ("Frechet distance", "precision", "recall", "modes covered", "high-quality share")
+"""Scores that are told of a preset, those of them that its data have; all are kept."""
+
 SHAPES = {"mnist": (28, 28, 1), "fashion_mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
 """Images that have to be downloaded."""
 
@@ -81,9 +84,11 @@ class Measured:
         return f"{run} of a core ({rate:.3g} steps a second), {self.compiling:.2g} s to compile, {memory}"
 
     def reached(self) -> list[tuple[str, str, str]]:
-        """Each score's name, its mean and spread over seeds, and what real samples get."""
+        """The name of each score in `SHOWN`, its mean and spread over seeds, and what real samples get."""
         return [
-            (name, _spread(values), with_spread(*self.real[name])) for name, values in self.scores.items() if values
+            (name, _spread(values), with_spread(*self.real[name]))
+            for name, values in self.scores.items()
+            if values and name.startswith(SHOWN)
         ]
 
 
@@ -94,6 +99,8 @@ def _spread(values: Sequence[float]) -> str:
 def kept() -> dict[str, Measured]:
     """What was measured, by preset."""
     held = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
+    for each in held.values():
+        each["real"] = {name: (mean, spread) for name, (mean, spread) in each["real"].items()}
     return {name: Measured(**each) for name, each in held.items()}
 
 
@@ -104,7 +111,7 @@ def _costed(preset: Preset, spent: list[float], compiling: float, command: str, 
         data=preset.data,
         settings=settings_text(preset),
         processor=float(f"{np.median(spent):.3g}"),
-        compiling=round(compiling, 1),
+        compiling=round(compiling, 2),
         memory=peak,
         device=device(),
         jax=jax.__version__,

@@ -71,13 +71,13 @@ class Scores:
 
     Args:
         target: the data.
-        n: samples a score.
+        n: samples a score; 0 for no scores.
     """
 
     def __init__(self, target: Target, n: int):
         self.target, self.n = target, n
-        self.names = metrics.suitable(target)
-        if isinstance(target, Dataset):
+        self.names = metrics.suitable(target) if n else []
+        if n and isinstance(target, Dataset):
             self.embed = metrics.features(target)
             chosen = np.random.default_rng(0).permutation(len(target))[:REFERENCE]
             self.real = self.embed((2.0 * np.asarray(target.images[chosen], np.float32) - target.peak) / target.peak)
@@ -85,6 +85,8 @@ class Scores:
 
     def __call__(self, state: State) -> dict[str, float]:
         """Score a state: a change of a score is a change of the generator."""
+        if not self.n:
+            return {}
         samples = state.sample(jax.random.key(SCORED), self.n)
         if not isinstance(self.target, Dataset):
             return {name: float(metrics.METRICS[name](samples, self.target)) for name in self.names}
