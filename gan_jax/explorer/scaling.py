@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import check_count
-from .scene import Bars, Choice, Curve, Dots, Handle, Level, Number, Panel, Real, Scene, Slider, shown
+from .scene import Bars, Choice, Control, Curve, Dots, Handle, Level, Number, Panel, Real, Scene, Slider, shown
 from .widget import Explorer
 from .widget import open as open_explorer
 
@@ -108,7 +108,7 @@ def _scene(values: Mapping[str, Any]) -> Scene:
         return values["batch"] * (2**power if weak else 1) / time(power).total
 
     powers = np.arange(most + 1)
-    faster = np.log2([images(power) / images(0) for power in powers])
+    faster = np.log2([images(int(power)) / images(0) for power in powers])
     here, now = time(doublings), images(doublings)
     gain = now / images(0)
     efficiency = gain / 2**doublings
@@ -179,7 +179,7 @@ def throughput() -> Explorer:
     >>> live.scene.number("times one device")
     1.0
     """
-    controls = [
+    controls: list[Control] = [
         Slider("doublings", "devices: 2 to the power of", 0, 10, 3, whole=True, play=True),
         Choice("way", "more devices mean", WAYS),
         Slider("batch", "batch (of all, or of each)", 16, 65_536, 1024, log=True, whole=True),
