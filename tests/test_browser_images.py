@@ -128,6 +128,8 @@ def test_a_picked_sample_shows_its_nearest_real_images_and_a_copy_is_called_one(
     page.samples.nth(10).click()
     page.wait_spaces(2)
     (told, _) = session.nearest(10)
+    assert page.part("nearest").get_attribute("data-behind") == "false"
+    assert not page.page.locator(".gan-images-searching").is_visible()
     row = page.page.locator(".gan-images-row[data-space='pixels']")
     assert row.get_attribute("data-verdict") == "copied"
     assert "it may be a copy" in row.inner_text()

@@ -140,6 +140,10 @@ function createImagesView(driver, model, el) {
     head();
     if (painted) asking.forEach((part) => part.paint(painted));
     asking.forEach((part) => part.follow(false));
+    behind();
+  }
+  function behind() {
+    asking.forEach((part) => mark(part.node, "behind", part.behind()));
   }
   function head() {
     if (picks.length) write(closerTitle, say("images.picked", { i: view.picked() + 1 }));
@@ -197,7 +201,10 @@ function createImagesView(driver, model, el) {
       if (scene) paint(frame, first || undefined);
       root.dispatchEvent(new CustomEvent("gan-lab-painted", { bubbles: true, detail: frame }));
     },
-    told: (message, buffers) => asking.forEach((part) => part.told(message, buffers)),
+    told(message, buffers) {
+      asking.forEach((part) => part.told(message, buffers));
+      behind();
+    },
     update(state) {
       write(play, state.playing ? `❚❚ ${say("pause")}` : `▶ ${say("play")}`);
       play.title = say(state.playing ? "help_pause" : "help_play");

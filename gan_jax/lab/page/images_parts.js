@@ -185,17 +185,18 @@ function createSamples(view) {
 // What all of them share: a question that follows the picked samples and the training, and the answer to it.
 function createPart(view, kind, question, paint) {
   const asking = createAsking((message) => view.driver.send({ type: kind, view: view.name, ...message }));
-  let [answer, of, when] = [null, "", -Infinity];
+  let [answer, of, when, took] = [null, "", -Infinity, 0];
   const stale = () => of !== JSON.stringify([question(), view.moment()]);
   return {
     get answer() {
       return answer;
     },
-    // Ask where something has changed; while it trains not more often than a picture is looked at.
+    // Ask where something has changed; while it trains not more often than a picture is looked at, and than leaves the
+    // most of the time to training.
     follow(patient = view.driver.state.playing) {
       const message = question();
       if (!message || !view.driver.state.frame || !stale()) return;
-      if (patient && performance.now() - when < 1500) return;
+      if (patient && performance.now() - when < Math.max(1500, 6 * took)) return;
       [of, when] = [JSON.stringify([message, view.moment()]), performance.now()];
       asking.ask(message);
     },
@@ -203,10 +204,13 @@ function createPart(view, kind, question, paint) {
       if (message.type !== kind || message.view !== view.name || !asking.answered(message)) return;
       const frame = decode({ runs: [message], active: 0 }, buffers?.[0]);
       if (!frame) return;
+      took = performance.now() - when;
       answer = { ...message, images: frame.arrays.images, shape: frame.shapes.images };
       paint(answer);
     },
     forget: () => ([answer, of] = [null, ""]),
+    // Whether the answer for the samples picked has still to come.
+    behind: () => Boolean(question()) && ["sample", "start", "end"].some((name) => answer?.[name] !== question()[name]),
     release: asking.release,
   };
 }
@@ -217,10 +221,12 @@ function createNearest(view) {
   title.dataset.key = "images.nearest";
   const own = element("canvas", { class: "gan-images-one" });
   own.setAttribute("role", "img");
+  const searching = element("p", { class: "gan-images-note gan-images-searching" });
+  searching.dataset.key = "images.searching";
   const list = element("div", { class: "gan-images-spaces" });
   const remark = element("p", { class: "gan-images-note" });
   remark.dataset.key = "images.nearest_note";
-  const node = element("section", { class: "gan-images-part gan-images-nearest" }, title, element("div", { class: "gan-images-beside" }, own, list), remark);
+  const node = element("section", { class: "gan-images-part gan-images-nearest" }, title, element("div", { class: "gan-images-beside" }, own, element("div", {}, searching, list)), remark);
   const rows = new Map();
 
   const row = (space) => {
