@@ -109,6 +109,15 @@ SYMBOLS: Menu[Symbol] = Menu(
             r"q_k", "share of the samples that are nearest to mode k, or of class k", "metrics.mode_shares(x, target)"
         ),
         "eta": Symbol(r"\eta_G,\ \eta_D", "learning rates of the two players", "lr_g, lr_d"),
+        "y": Symbol(r"y", "label: the class that G is asked for, or that a real sample has", "labels"),
+        "phi": Symbol(
+            r"\phi(x),\ e_y",
+            "features of a sample, and a vector for each label: their product is the label's part of a logit",
+            "features, embeddings",
+        ),
+        "H": Symbol(r"H(y),\ H(y \mid x)", "entropy in nats: how unsure y is, before x is seen and after", ""),
+        "I": Symbol(r"I(c; x) = H(c) - H(c \mid x)", "information in nats that a sample has about its code c", ""),
+        "d": Symbol(r"d", "numbers in a latent", "latent_dim"),
     },
 )
 """Every symbol that the lessons share, by a name that can be typed."""
