@@ -1,7 +1,8 @@
 """A function from controls to a picture comes in; a live picture that answers sliders and dragging goes out.
 
-`minimax`, `best_response`, `objectives`, `portrait`, `side_by_side`, `scores`, `compilations` and `convolutions` are
-those of the lessons. One of your own, a slider and a curve in ten lines; end a cell with `live` to see it:
+`minimax`, `best_response`, `objectives`, `portrait`, `side_by_side`, `scores`, `throughput`, `compilations` and
+`convolutions` are those of the lessons. One of your own, a slider and a curve in ten lines; end a cell with `live`
+to see it:
 
 >>> import numpy as np
 >>> from gan_jax import explorer
