@@ -12,8 +12,8 @@ from sklearn.metrics import pairwise_distances
 from sklearn.metrics.pairwise import polynomial_kernel
 
 from gan_jax import classifiers, data, metrics
+from gan_jax.metrics import embeddings
 from gan_jax.metrics import images as cards
-from gan_jax.metrics import neighbours
 
 RNG = np.random.default_rng(0)
 
@@ -115,7 +115,8 @@ def reference_kid(x, y):
 
 
 @each_case
-def test_kernel_distance_is_the_reference_formula(x, y):
+def test_kernel_distance_is_the_reference_formula(x, y, monkeypatch):
+    monkeypatch.setattr(embeddings, "ENTRIES", 100 * len(y))  # more blocks than one
     scale = polynomial_kernel(y, y, degree=3, coef0=1).mean()
     assert metrics.kernel_distance(x, y).mean == pytest.approx(reference_kid(x, y), rel=1e-6, abs=1e-9 * scale)
 
@@ -162,7 +163,7 @@ def reference_neighbours(x, y, k):
 @each_case
 @pytest.mark.parametrize("k", [1, 4])
 def test_neighbours_are_the_reference_definitions(x, y, k, monkeypatch):
-    monkeypatch.setattr(neighbours, "BLOCK", 128)  # more blocks than one
+    monkeypatch.setattr(embeddings, "ENTRIES", 128 * len(y))  # more blocks than one
     found = (*metrics.precision_recall(x, y, k=k), *metrics.density_coverage(x, y, k=k))
     np.testing.assert_allclose(found, reference_neighbours(x, y, k), atol=1e-6)
 
@@ -195,7 +196,7 @@ def test_one_outlier_moves_precision_and_not_density():
 
 
 def test_nearest_against_a_table_of_distances(monkeypatch):
-    monkeypatch.setattr(neighbours, "BLOCK", 64)
+    monkeypatch.setattr(embeddings, "ENTRIES", 64 * 200)
     x, y = RNG.normal(size=(150, 4)), RNG.normal(size=(200, 4))
     table = pairwise_distances(x, y)
     found = metrics.nearest(x, y, k=3)

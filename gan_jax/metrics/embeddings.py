@@ -42,6 +42,9 @@ Others = Float[np.ndarray, "m d"]
 BLOCK = 1024
 """Images that go through a network at once."""
 
+ENTRIES = 2**22
+"""Entries of a table of pairs that are in memory at once, 32 MB each time it is copied."""
+
 
 @dataclass(frozen=True)
 class Features:
@@ -239,3 +242,12 @@ def _finite(values: np.ndarray) -> np.ndarray:
 def blocks(x: np.ndarray, block: int = BLOCK) -> Iterator[np.ndarray]:
     """Slices of at most `block` rows."""
     return (x[i : i + block] for i in _starts(x, block))
+
+
+def rows_at_once(columns: int) -> int:
+    """How many rows of a table with so many columns are worked on at once.
+
+    >>> rows_at_once(1000), rows_at_once(60_000)
+    (4194, 69)
+    """
+    return max(1, ENTRIES // columns)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..errors import check_count
-from .embeddings import Features, Images, Others, Real, Vectors, blocks, embed_pair
+from .embeddings import Features, Images, Others, Real, Vectors, blocks, embed_pair, rows_at_once
 
 
 class Estimate(NamedTuple):
@@ -87,7 +87,7 @@ def kernel_distance(
 def _row_sums(x: Vectors, y: Others) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " m"]]:
     """Sums of k(x_i, y_j) over j, and over i."""
     rows, columns = [], np.zeros(len(y))
-    for block in blocks(x):
+    for block in blocks(x, rows_at_once(len(y))):
         kernel = (block @ y.T / x.shape[1] + 1) ** 3
         rows.append(kernel.sum(axis=1))
         columns += kernel.sum(axis=0)

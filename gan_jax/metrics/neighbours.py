@@ -11,7 +11,18 @@ from jaxtyping import Array, Float, Int
 
 from ..data import Dataset
 from ..errors import check_count
-from .embeddings import BLOCK, Features, Images, Others, Real, Vectors, as_vectors, embed_of, embed_pair, real_pictures
+from .embeddings import (
+    Features,
+    Images,
+    Others,
+    Real,
+    Vectors,
+    as_vectors,
+    embed_of,
+    embed_pair,
+    real_pictures,
+    rows_at_once,
+)
 
 Unseen = Dataset | Float[Array | np.ndarray, "h ..."]
 Embed = Features | Callable[[Any], Any] | None
@@ -61,8 +72,9 @@ def _squared(x: Vectors, y: Others) -> Iterator[tuple[slice, Float[np.ndarray, "
     centre = y.mean(axis=0, keepdims=True)  # near the origin the expanded square loses fewer digits
     x, y = x - centre, y - centre
     norms = np.sum(y * y, axis=1)[None]
-    for start in range(0, len(x), BLOCK):
-        rows = slice(start, start + BLOCK)
+    step = rows_at_once(len(y))
+    for start in range(0, len(x), step):
+        rows = slice(start, start + step)
         size = np.sum(x[rows] ** 2, axis=1)[:, None] + norms
         distances = size - 2 * (x[rows] @ y.T)
         yield rows, np.where(distances < 1e-12 * size, 0.0, distances)  # what is left of equal vectors is rounding
