@@ -210,8 +210,8 @@ def _remark(constraint: str, ratio: float, sure: float, exact: float, weight: fl
         return f"Clipping leaves the slope to chance: the estimate is {size}. Look at the scale of the right picture."
     if CONSTRAINTS[constraint].penalty:
         return (
-            f"A penalty is soft: the critic is too steep by about W₁/(2λ) = {shown(exact / (2 * weight))} of itself. "
-            "Along the plan's lines it rises evenly."
+            "A penalty is soft: a settled critic is too steep by about W₁/(2λ), which is "
+            f"{shown(exact / (2 * weight))} here."
         )
     bent = "all lines run one way, which suits it" if sure > 0.95 and ratio > 0.95 else "the lines fan out"
     return f"Every layer has slope 1 at most, so the whole may have less: {bent}."
