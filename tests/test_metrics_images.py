@@ -2,6 +2,7 @@
 
 import functools
 import math
+import tracemalloc
 
 import jax
 import jax.numpy as jnp
@@ -166,6 +167,17 @@ def test_neighbours_are_the_reference_definitions(x, y, k, monkeypatch):
     monkeypatch.setattr(embeddings, "ENTRIES", 128 * len(y))  # more blocks than one
     found = (*metrics.precision_recall(x, y, k=k), *metrics.density_coverage(x, y, k=k))
     np.testing.assert_allclose(found, reference_neighbours(x, y, k), atol=1e-6)
+
+
+def test_the_table_of_all_pairs_is_never_in_memory(monkeypatch):
+    monkeypatch.setattr(embeddings, "ENTRIES", 2**15)
+    x, y = RNG.normal(size=(2, 2000, 3))  # a table of 32 MB
+    tracemalloc.start()
+    metrics.scores_of(x, y)
+    metrics.nearest(x, y)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 4e6
 
 
 def test_copies_of_the_reference_score_as_the_definitions_say():

@@ -86,7 +86,7 @@ def _radii(x: Vectors, k: int) -> Float[np.ndarray, " n"]:
     for rows, distances in _squared(x, x):
         own = np.arange(len(x))[rows]
         distances[np.arange(len(own)), own] = np.inf
-        found.append(np.partition(distances, k - 1, axis=1)[:, k - 1])
+        found.append(np.partition(distances, k - 1, axis=1)[:, k - 1].copy())  # a view would keep the table
     return TIE * np.concatenate(found)
 
 
