@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from .. import data, train
 from ..errors import Diverged
-from ..protocols.protocol import duration
+from ..protocols.protocol import duration, per_second
 from ..protocols.runs import device, today
 from ..protocols.tables import with_spread
 from ..train import Hyperparams
@@ -79,9 +79,9 @@ class Measured:
 
     def cost(self) -> str:
         """What a run takes of one processor core, and its memory."""
-        run, rate = duration(self.processor * self.steps), 1 / self.processor
+        run, rate = duration(self.processor * self.steps), per_second(1 / self.processor)
         memory = f"{self.memory / 1e9:.1f} GB"
-        return f"{run} of a core ({rate:.3g} steps a second), {self.compiling:.2g} s to compile, {memory}"
+        return f"{run} of a core ({rate}), {self.compiling:.2g} s to compile, {memory}"
 
     def reached(self) -> list[tuple[str, str, str]]:
         """The name of each score in `SHOWN`, its mean and spread over seeds, and what real samples get."""
