@@ -50,6 +50,7 @@ def test_a_heavier_penalty_overshoots_less():
         assert told == pytest.approx(d * (1 + d / (2 * weight)), rel=0.04)
 
 
+@pytest.mark.once
 def test_spectral_norm_reaches_all_where_lines_run_one_way_and_less_where_they_do_not(trained):
     assert critics.estimate(trained["spectral"], *SHIFTED) / exact(SHIFTED) == pytest.approx(1.0, abs=0.03)
     assert critics.estimate(settled("spectral", SPLIT), *SPLIT) / exact(SPLIT) < 0.8
@@ -99,6 +100,7 @@ def test_slopes_and_steepness_of_a_plane():
     assert np.isneginf(float(critics.steepness(plane, jnp.ones((2, 2)), jnp.ones((2, 2)))))  # no pair has a slope
 
 
+@pytest.mark.once
 def test_training_goes_on_where_it_stopped():
     begun = critics.begin("gradient_penalty", jax.random.key(2))
     at_once, all_of_it = critics.teach(begun, *SHIFTED, 500)
@@ -160,6 +162,7 @@ def test_every_method_has_the_same_budget_and_networks():
     assert list(lipschitz.stored("digits").rows) == [method.words for method in lipschitz.METHODS.values()]
 
 
+@pytest.mark.once
 def test_a_measurement_from_the_same_seeds_is_the_same():
     way = lipschitz.Holding("clipping", 0.1)
     first, again = (lipschitz.measure(way, "shifted", 2, points=64, steps=2000) for _ in range(2))
@@ -176,6 +179,7 @@ def test_the_command_shows_what_is_stored(capsys):
 # ---- pictures and the live view ----
 
 
+@pytest.mark.once
 def test_pictures_say_what_they_show(trained):
     plan = theory.transport_plan(*SHIFTED, order=1)
     drawn = plots.transport(*SHIFTED, plan, critic=trained["spectral"], title="T")
@@ -202,6 +206,7 @@ def test_the_live_view_agrees_with_a_critic_that_is_trained_by_hand():
     assert live.scene.number("estimate") == pytest.approx(scene.number("estimate"), rel=1e-6)  # no memory of the way
 
 
+@pytest.mark.once
 def test_the_live_view_answers_in_parts():
     live = explorer.transport("shifted", "spectral")
     live._move({"up": 0.5}, whole=False)
