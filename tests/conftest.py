@@ -45,6 +45,15 @@ def as_users_see_it():
     jaxtyping.config.update("jaxtyping_disable", False)
 
 
+@pytest.fixture(scope="module")
+def optimised():
+    """XLA's optimisations, which `make test` switches off: for programs whose rounding is compared over many steps."""
+    before = jax.config.jax_disable_most_optimizations
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
 @pytest.fixture
 def float64():
     """Double precision in JAX, for comparisons to 1e-6 and better."""

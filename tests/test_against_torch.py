@@ -23,6 +23,8 @@ except ImportError:
         raise  # a check that is left out without a word is no check
     pytest.skip("PyTorch is not installed: pip install -e '.[bench]'", allow_module_level=True)
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 STEPS = 50
 TOLERANCE = 1e-4  # of a parameter, absolute below 1 and relative above
 TARGET = data.ring(8, scale=0.1)

@@ -16,7 +16,7 @@ from gan_jax import checkpoints, data, losses, metrics, nets, train
 from gan_jax.errors import Interrupted
 from gan_jax.train import Gan, Hyperparams, blocks
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("optimised")]
 
 KEYS = jax.random.split(jax.random.key(0), 3)
 GRID = {"lr_g": [1e-3, 3e-3], "beta1": [0.0, 0.5, 0.9]}
