@@ -48,7 +48,7 @@ def as_users_see_it():
 @pytest.fixture(scope="module")
 def optimised():
     """XLA's optimisations, which `make test` switches off: for programs whose rounding is compared over many steps."""
-    before = jax.config.jax_disable_most_optimizations
+    before = jax.config.values["jax_disable_most_optimizations"]
     jax.config.update("jax_disable_most_optimizations", False)
     yield
     jax.config.update("jax_disable_most_optimizations", before)
