@@ -838,7 +838,7 @@ def check_subpixel(function):
             ),
         ]
         expect(function(x, w), full, f"the result of {n} numbers", known, otherwise="Compare it for x = [1, 0, 0].")
-    return "No cell is written in more than one way: this is the sub-pixel form, and on a CPU much the faster one."
+    return "This is the sub-pixel form: each cell is written once, by the one convolution that it belongs to."
 
 
 subpixel = Exercise(
