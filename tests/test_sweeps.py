@@ -16,7 +16,7 @@ from gan_jax import checkpoints, data, losses, metrics, nets, train
 from gan_jax.errors import Interrupted
 from gan_jax.train import Gan, Hyperparams, blocks
 
-pytestmark = [pytest.mark.once, pytest.mark.usefixtures("optimised")]
+pytestmark = pytest.mark.once
 
 KEYS = jax.random.split(jax.random.key(0), 3)
 GRID = {"lr_g": [1e-3, 3e-3], "beta1": [0.0, 0.5, 0.9]}
@@ -61,7 +61,14 @@ def side_by_side():
     """Two settings that differ in every dial; a swapped pair would show."""
     gan = replace(SMALL, penalty=losses.r1)
     values = {"lr_g": 2e-3, "lr_d": 3e-3, "weight_clip": 0.7, "instance_noise": 0.1, "noise_steps": 8.0}
-    values |= {"penalty_weight": 3.0, "label_smoothing": 0.1, "beta1": 0.3, "beta2": 0.9, "ema_decay": 0.8}
+    values |= {
+        "penalty_weight": 3.0,
+        "label_smoothing": 0.1,
+        "beta1": 0.3,
+        "beta2": 0.9,
+        "ema_decay": 0.8,
+        "auxiliary_weight": 2.0,
+    }
     settings = [Hyperparams(instance_noise=0.2), Hyperparams(**values)]
     return gan, settings, swept(10, gan=gan, hypers=jax.tree.map(lambda *each: np.array(each), *settings))
 
