@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from address import ROOT
 
-from gan_jax import checkpoints, commands, data, train
-from gan_jax.commands import PRESETS, SOURCES, Settings, WrongCall, choose, measured, sources, training
+from gan_jax import checkpoints, commands, data, metrics, train
+from gan_jax.commands import PRESETS, SOURCES, Settings, WrongCall, choose, measured, scoring, sources, training
 from gan_jax.commands.folder import Folder
 from gan_jax.commands.networks import LABELS, NETWORKS
 from gan_jax.train import Hyperparams
@@ -338,25 +338,28 @@ def test_a_sheet_shows_each_image_in_whole_pixels():
 
 
 @pytest.mark.once
-def test_an_image_gan_with_a_code_goes_on_bit_for_bit(tmp_path, capsys):
-    words = ["train", "mlp-digits", "--scored", "80", "--quiet", "--every", "6", "--set", "labels=discovered",
-             "latent_dim=14", "hidden=8", "hidden_d=8", "batch_size=8"]  # fmt: skip
-    for folder, stops in (("whole", [12]), ("parts", [5, 12])):
-        for steps in stops:
-            assert call(*words, "--steps", steps, "--folder", tmp_path / folder) == 0
-    one, two = last(tmp_path / "whole"), last(tmp_path / "parts")
-    assert all(np.array_equal(one[name], array) for name, array in two.items())
-    scored = rows(tmp_path / "whole")[-1]
-    assert 0 < float(scored["Frechet distance (digits features)"]) < np.inf
-    assert (tmp_path / "whole" / "samples" / "real.png").exists()
-    for label in (3, 4):
-        out = tmp_path / f"{label}.npy"
-        assert call("sample", "--folder", tmp_path / "whole", "--label", label, "--n", 20, "--out", out) == 0
-    three, four = (np.load(tmp_path / f"{label}.npy") for label in (3, 4))
-    assert three.shape == (20, 64)
-    assert not np.array_equal(three, four)
-    assert call("sample", "--folder", tmp_path / "whole", "--label", 10) == 2
-    assert "--label must be from 0 to 9, got 10" in capsys.readouterr().err
+def test_each_column_of_a_sheet_has_its_category_and_each_row_its_latent(tmp_path):
+    settings = choose("mlp-digits", changes=["labels=discovered", "latent_dim=14", "hidden=8", "hidden_d=8"])
+    state = train.init(settings.gan(), settings.hyper(), jax.random.key(0))
+    samples, columns = scoring.draw(state, False, 0, n=30)
+    assert (columns, samples.shape) == (10, (30, 64))
+    z = np.array(settings.gan().noise(jax.random.key(0), 3))  # 14 numbers: 2 free, 10 of the category, 2 of the code
+    z[:, 2:12] = np.eye(10)[7]
+    np.testing.assert_allclose(samples[7::10], state.generator(jax.numpy.asarray(z)), atol=1e-6)
+    only, _ = scoring.draw(state, False, 0, n=30, label=7)
+    assert len(np.unique(only, axis=0)) == 30
+    with pytest.raises(WrongCall, match="--label must be from 0 to 9, got 10"):
+        scoring.draw(state, False, 0, label=10)
+
+    folder, target = Folder(tmp_path / "run"), settings.target()
+    folder.begin(settings)
+    writer = training.Writer(folder, settings, target, training.Pace(10, 5, 1, 80), 0)
+    writer.picture(state)
+    assert sorted(path.name for path in folder.samples.iterdir()) == ["real.png", "step_0000000.png"]
+    found = writer.scores(state)
+    drawn = state.sample(jax.random.key(scoring.SCORED), 80)
+    distance = metrics.frechet_distance(drawn, target)
+    np.testing.assert_allclose(found["Frechet distance (digits features)"], distance, rtol=1e-3)
 
 
 # ---- presets ----
@@ -384,7 +387,7 @@ def test_a_preset_is_whole(name, monkeypatch, capsys):
     assert call("presets", name) == 0
     printed = capsys.readouterr().out
     assert preset.about in printed
-    assert ("not measured" in printed) == (name not in measured.kept() or preset.full)
+    assert ("not measured" in printed) == (name not in measured.kept() or not measured.kept()[name].seeds)
 
 
 @pytest.mark.parametrize("labels", LABELS)
@@ -402,7 +405,7 @@ def test_what_is_told_of_presets_was_measured_with_their_present_settings():
     for name, found in measured.kept().items():
         preset = PRESETS[name]
         assert (found.preset, found.data, found.steps) == (name, preset.data, preset.steps)
-        assert found.seeds >= 3 or preset.full
+        assert found.seeds >= 3 or not found.scores
         assert f"python -m gan_jax.commands.measured {name}" in found.command
         assert found.settings == measured.settings_text(preset)
 

@@ -30,15 +30,15 @@ from .networks import NETWORKS
 from .presets import PRESETS, Preset
 from .settings import Settings, choose
 
-NOT_REACHED = "not measured, for want of a GPU and of the network"
+NOT_REACHED = "not measured"
 
 KEPT = Path(__file__).with_name("measured.json")
 
 SHOWN = ("Frechet distance", "precision", "recall", "modes covered", "high-quality share")
 """Scores that are told of a preset, those of them that its data have; all are kept."""
 
-SHAPES = {"mnist": (28, 28, 1), "fashion_mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
-"""Images that have to be downloaded."""
+SHAPES = {"mnist_5000": (28, 28, 1), "mnist": (28, 28, 1), "fashion_mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
+"""Images in whose shape noise can take their place."""
 
 SCORED = 2500
 """Samples that a score is taken of; of images, half of the data set at most."""
