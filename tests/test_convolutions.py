@@ -49,6 +49,7 @@ def test_products_equal_the_plain_convolution(shape, kernel, outputs, stride, tr
     np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("shape", "kernel", "outputs", "stride", "transposed"), DIFFERENTIATED)
 def test_products_equal_the_plain_convolution_in_gradients_and_second_derivatives(
     shape, kernel, outputs, stride, transposed

@@ -113,6 +113,7 @@ def test_a_drawn_sample_does_not_depend_on_its_batch_mates(name):
     np.testing.assert_allclose(together[:1], alone, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", DISCRIMINATORS)
 def test_every_discriminator_gives_a_logit_and_its_heads_for_images_and_for_flat_ones(name):
     recipe = DISCRIMINATORS[name]
