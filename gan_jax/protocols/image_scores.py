@@ -1,6 +1,6 @@
 """Trains small GANs on a third of the digits over seeds, and scores them by everything that lesson 09 builds.
 
-    python -m gan_jax.protocols.image_scores --seeds 5 --out image_scores.json     # a few minutes on two cores
+    python -m gan_jax.protocols.image_scores --seeds 5 --out results/image_scores.json     # a few minutes on two cores
     python -m gan_jax.protocols.image_scores --show                                # what is stored, and nothing else
 
 The 1,797 digits of 8x8 are divided in three parts of 599 (`metrics.divide`): one to train on, one to compare with, and
@@ -21,7 +21,7 @@ from .. import data, losses, metrics, nets, train
 from ..data import Dataset
 from ..train import Gan, Hyperparams
 
-STORED = Path(__file__).with_suffix(".json")
+STORED = Path(__file__).with_name("results") / "image_scores.json"
 """What the command made, with its date."""
 
 STEPS = 4000

@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import Menu, UnknownName, suggestion
 from ..tables import Table, with_spread
 
-EXPERIMENTS: Menu[str] = Menu("experiment", {name: f"{name}.json" for name in ("digits", "clouds")})
+EXPERIMENTS: Menu[str] = Menu("experiment", {name: f"lipschitz_{name}.json" for name in ("digits", "clouds")})
 """What is stored, and in which file of this folder."""
 
 
@@ -83,7 +83,7 @@ def stored(name: str) -> Comparison:
     Raises:
         UnknownName: no such experiment.
     """
-    return read(Path(__file__).with_name(EXPERIMENTS[name]))
+    return read(Path(__file__).parents[1] / "results" / EXPERIMENTS[name])
 
 
 def read(path: str | Path) -> Comparison:
