@@ -19,7 +19,7 @@ def sheet(images: Float[np.ndarray, "n h w c"], columns: int) -> UInt8[np.ndarra
     """Lay images from 0 to 1 side by side, with a white line between neighbours, each pixel a square of whole pixels.
 
     >>> sheet(np.zeros((4, 8, 8, 1)), 2).shape
-    (646, 646, 1)
+    (642, 642, 1)
     """
     n, height, width, channels = images.shape
     columns = min(columns, n)
