@@ -48,7 +48,7 @@ def check_pair(generator: Any, discriminator: Any, packing: int = 1) -> None:
         packing: images that D judges side by side, in its channels.
 
     Raises:
-        ValueError: the shapes, or the numbers of classes, differ; the message names both.
+        ValueError: the shapes differ; the message names both.
     """
     if not (isinstance(generator, ImageRecipe) and isinstance(discriminator, ImageRecipe)):
         return

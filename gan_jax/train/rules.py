@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int32, Key
 
 from ..errors import Menu, check_count, named_keywords
 from ..losses import Auxiliary, Loss, Penalty, auxiliary_classifier, nonsaturating
-from ..nets import Recipe
+from ..nets import Recipe, check_pair
 
 
 def _adam(hyper: Any) -> optax.GradientTransformation:
@@ -125,6 +125,7 @@ class Gan:
                 f"the generator compares {self.generator.group} samples of a batch, so it could draw none by itself; "  # type: ignore[attr-defined]
                 "leave minibatch_stddev out of its recipe, it is for discriminators"
             )
+        check_pair(self.generator, self.discriminator, self.packing)
         self._check_labels()
         LATENTS[self.latent], PRECISIONS[self.precision], OPTIMIZERS[self.optimizer], UPDATES[self.update]
         if self.batch_size % self.judged_together:
