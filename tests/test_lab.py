@@ -617,3 +617,10 @@ def test_a_lesson_may_show_only_some_controls(small_gan):
     assert widget.setup["controls"] == ["lr_d", "loss"]
     assert lab.open(small_gan, controls=[]).setup["controls"] == []
     assert lab.open(small_gan).setup["controls"] == list(lab.CONTROLS)
+
+
+@pytest.mark.parametrize("target", [None, data.ring(8)])
+def test_a_gan_that_is_told_labels_is_refused_before_anything_is_shown(target):
+    told = Gan(nets.mlp(2, 8, 2, classes=8), nets.mlp(2, 8, 1, classes=8))
+    with pytest.raises(ValueError, match="told 8 classes and has no heads"):
+        lab.open(told, target)

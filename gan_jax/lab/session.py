@@ -158,6 +158,12 @@ class Session:
         jax.eval_shape(lambda *a: train.step(gan, *a)[0], self.hyper, self.target, start)
 
     def _name_target(self, target: Any) -> tuple[str, Any]:
+        if self.gan.classes or self.gan.auxiliary:
+            raise ValueError(
+                "the lab of points shows a GAN without labels and heads, and this one is told "
+                f"{self.gan.classes} classes and has {'heads' if self.gan.auxiliary else 'no heads'}; train it with "
+                "train.run, or show images with lab.images"
+            )
         if target is None:
             return "ring", data.ring(8)
         if not isinstance(target, data.Target):
