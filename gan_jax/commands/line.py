@@ -5,6 +5,7 @@ by the system; what was done is saved, and the command to go on with is printed.
 """
 
 import argparse
+import os
 import shlex
 import signal
 import sys
@@ -134,6 +135,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (WrongCall, Failed) as fault:
         print(f"error: {fault}", file=sys.stderr)
         return fault.status
+    except BrokenPipeError:  # `... | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print(f"\nstopped; the same command begins again: {PROGRAM} {shlex.join(words)}")
         return 128 + signal.SIGINT
