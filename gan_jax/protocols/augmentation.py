@@ -37,7 +37,7 @@ from ..errors import check_count
 from ..train import Gan, Hyperparams
 from .tables import Table
 
-STORED = Path(__file__).with_name("results") / "augmentation.json"
+STORED = Path(__file__).with_name("studies") / "augmentation.json"
 TEST = 800
 CLASSES = 10
 

@@ -262,7 +262,7 @@ def _told(values: np.ndarray) -> str:
     return (with_spread(known.mean(), known.std(ddof=1) if len(known) > 1 else None) if len(known) else "none") + lost
 
 
-SHIPPED = Path(__file__).with_name("results") / "dcgan_rules.json"
+SHIPPED = Path(__file__).with_name("studies") / "dcgan_rules.json"
 
 
 def stored(path: str | Path = SHIPPED) -> Study:

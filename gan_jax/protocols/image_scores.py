@@ -21,7 +21,7 @@ from .. import data, losses, metrics, nets, train
 from ..data import Dataset
 from ..train import Gan, Hyperparams
 
-STORED = Path(__file__).with_name("results") / "image_scores.json"
+STORED = Path(__file__).with_name("studies") / "image_scores.json"
 """What the command made, with its date."""
 
 STEPS = 4000

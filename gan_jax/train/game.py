@@ -69,15 +69,16 @@ def _apply(
 
     Parameters and samples go in with the precision of the game; what comes out is as precise as it was before.
     """
-    dtype = PRECISIONS[gan.precision]
-    params = jax.tree.map(lambda leaf: leaf.astype(dtype), params)
+    exact, rounded = x.dtype, PRECISIONS[gan.precision] or x.dtype
+    if rounded != exact:
+        params, x = jax.tree.map(lambda leaf: leaf.astype(rounded), (params, x))
     # a copy belongs to the trace it is made in, so that the module may write into it
     module = nnx.merge(definition, params, jax.tree.map(lambda leaf: leaf, rest))
     module.train()
-    output = module(x.astype(dtype)) if labels is None else module(x.astype(dtype), labels)
+    output = module(x) if labels is None else module(x, labels)
     after = nnx.state(module, nnx.Not(nnx.Param))
     return (
-        jax.tree.map(lambda leaf: leaf.astype(jnp.float32), output),
+        output if rounded == exact else jax.tree.map(lambda leaf: leaf.astype(exact), output),
         # a module may hold random keys, which have no other precision
         jax.tree.map(lambda new, old: new if new.dtype == old.dtype else new.astype(old.dtype), after, rest),
     )

@@ -83,7 +83,7 @@ def stored(name: str) -> Comparison:
     Raises:
         UnknownName: no such experiment.
     """
-    return read(Path(__file__).parents[1] / "results" / EXPERIMENTS[name])
+    return read(Path(__file__).parents[1] / "studies" / EXPERIMENTS[name])
 
 
 def read(path: str | Path) -> Comparison:
