@@ -24,7 +24,7 @@ test: $(READY)  ## check format and types, run every test
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
-	JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest -ra -n auto -m "not notebook and not browser"  # half of the time is compiling
+	JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest -ra -n auto -m "not notebook and not browser and not tour"  # half of the time is compiling
 	$(BIN)/python -m pytest -ra -n 2 --dist loadfile -m browser  # one waits while the other computes
 	$(BIN)/python -m pytest -ra -m notebook  # alone, for their time is measured
 

@@ -9,6 +9,8 @@ from test_lab import Page, kinds, same, weights
 
 from gan_jax import lab
 
+pytestmark = pytest.mark.tour
+
 
 def asked(page, **message):
     """What the kernel answers, none of it an error."""

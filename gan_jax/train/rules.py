@@ -46,7 +46,8 @@ look one step ahead, then move from where they stood by the gradients found ther
 memory takes in both gradients (Gidel et al. 2019, "A Variational Inequality Perspective on GANs", algorithm 4)."""
 
 PRECISIONS = Menu("precision", {"float32": None, "bfloat16": jnp.bfloat16})
-"""What the networks compute in; None is what the parameters are. Parameters, optimisers' memories, batch statistics, losses stay in float32."""
+"""What the networks compute in; None is what the parameters are. Parameters, optimisers' memories, batch statistics and
+losses stay in float32."""
 
 
 @named_keywords
