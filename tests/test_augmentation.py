@@ -12,6 +12,8 @@ from gan_jax import data, plots
 from gan_jax.protocols import augmentation
 from gan_jax.protocols.augmentation import ROWS, Augmentation, Row, Setup, accuracy, shifted, split
 
+pytestmark = pytest.mark.once
+
 QUICK = Setup(gan_steps=2, gan_batch=10, gan_width=8, drawn=20, steps=60, width=32)
 
 

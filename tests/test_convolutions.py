@@ -10,6 +10,8 @@ import pytest
 from gan_jax import nets
 from gan_jax.nets import convolutions
 
+pytestmark = pytest.mark.once
+
 QUICKLY = {"xla_backend_optimization_level": 0}
 """What these tests compare does not depend on how hard the compiler tries, and compiling is what they cost."""
 

@@ -16,6 +16,8 @@ from gan_jax.protocols.lipschitz.__main__ import main
 from gan_jax.train import critics
 from gan_jax.train.critics import CLOUDS
 
+pytestmark = pytest.mark.once
+
 SHIFTED, SPLIT = (CLOUDS[name].draw(jax.random.key(0), 64) for name in ("shifted", "split"))
 
 

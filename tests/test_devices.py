@@ -17,6 +17,8 @@ from gan_jax import data, nets, train
 from gan_jax.errors import Diverged
 from gan_jax.train import Gan, Hyperparams, loops
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parent.parent
 
 # batch statistics, groups of a minibatch that lie across devices, and a penalty with random numbers of its own

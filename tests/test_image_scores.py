@@ -8,6 +8,8 @@ import pytest
 from gan_jax import data, explorer, metrics
 from gan_jax.protocols import image_scores
 
+pytestmark = pytest.mark.once
+
 
 def test_the_stored_scores_are_of_every_generator_and_seed():
     stored = image_scores.stored()

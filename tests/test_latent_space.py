@@ -11,6 +11,8 @@ from gan_jax.explorer import still
 from gan_jax.explorer.latent_space import latent_space
 from gan_jax.explorer.scene import Bars, Curve, Surface
 
+pytestmark = pytest.mark.once
+
 
 def marks(scene, kind):
     return [mark for panel in scene.panels for mark in panel.marks if isinstance(mark, kind)]

@@ -15,6 +15,8 @@ from gan_jax.explorer.convolutions import WAYS, Taps
 from gan_jax.protocols import dcgan_rules
 from gan_jax.protocols.dcgan_rules import DISTANCE, VARIANTS, Study, chequered, phases
 
+pytestmark = pytest.mark.once
+
 CASES = list(itertools.product((2, 5, 9), (1, 3, 4, 5), (1, 2, 3), (0, 1, 2)))
 
 

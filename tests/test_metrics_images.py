@@ -16,6 +16,8 @@ from gan_jax import classifiers, data, metrics
 from gan_jax.metrics import embeddings
 from gan_jax.metrics import images as cards
 
+pytestmark = pytest.mark.once
+
 RNG = np.random.default_rng(0)
 
 

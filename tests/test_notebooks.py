@@ -153,26 +153,39 @@ def added_cell(beside: str, code: str, what: str, **metadata: str) -> nbformat.N
     return nbformat.v4.new_code_cell(code, id=f"{beside}-{what}", metadata={"added": True, **metadata})
 
 
-@pytest.fixture(scope="module")
+RUNS: dict[Path, Run | str] = {}
+"""How each lesson's execution ended. No fixture holds it: a worker that waits for work takes its fixtures down."""
+
+
+@pytest.fixture
 def executed(tmp_path_factory):
     """Runs a lesson with nbmake, once for all tests; what it leaves is read from a copy."""
 
-    @functools.cache
     def run(path: Path) -> Run:
-        file = tmp_path_factory.mktemp("executed") / path.name
-        nbformat.write(with_solutions(path), file)
-        options = ["--nbmake", "--overwrite", f"--nbmake-timeout={CELL_SECONDS}", "-p", "no:cacheprovider", "-q"]
-        command = [sys.executable, "-m", "pytest", *options, f"--rootdir={file.parent}", "-c", os.devnull, str(file)]
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-
-        def nbmake():
-            result = subprocess.run(command, capture_output=True, text=True, cwd=file.parent, env=inherited)
-            assert result.returncode == 0, result.stdout + result.stderr
-
-        used = watched(nbmake)
-        return Run(nbformat.read(file, as_version=4), **used)
+        if path not in RUNS:
+            RUNS[path] = execute(path, tmp_path_factory.mktemp("executed") / path.name)
+        ended = RUNS[path]
+        assert isinstance(ended, Run), ended
+        return ended
 
     return run
+
+
+def execute(path: Path, file: Path) -> Run | str:
+    """Run a lesson in a copy; what nbmake says comes back where a cell fails."""
+    nbformat.write(with_solutions(path), file)
+    options = ["--nbmake", "--overwrite", f"--nbmake-timeout={CELL_SECONDS}", "-p", "no:cacheprovider", "-q"]
+    command = [sys.executable, "-m", "pytest", *options, f"--rootdir={file.parent}", "-c", os.devnull, str(file)]
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    ended = {}
+
+    def nbmake():
+        ended["as"] = subprocess.run(command, capture_output=True, text=True, cwd=file.parent, env=inherited)
+
+    used = watched(nbmake)
+    if ended["as"].returncode:
+        return ended["as"].stdout + ended["as"].stderr
+    return Run(nbformat.read(file, as_version=4), **used)
 
 
 def seconds(cell) -> float:
