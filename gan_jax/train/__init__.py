@@ -8,6 +8,7 @@ from .devices import mesh, place
 from .game import init, step
 from .hyperparams import RANGES, Hyperparams, dials
 from .loops import advance, check, run, steps
+from .memory import let_go
 from .rules import LATENTS, OPTIMIZERS, PRECISIONS, UPDATES, Gan
 from .stages import Stages, Update, stages
 from .states import RISING, History, State, join, judge
@@ -33,6 +34,7 @@ __all__ = [
     "init",
     "join",
     "judge",
+    "let_go",
     "mesh",
     "place",
     "run",
