@@ -20,7 +20,7 @@ lab: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES := -1
 lab: $(READY)  ## open the first lesson in JupyterLab
 	$(BIN)/python -m jupyterlab $(ROOT_MAY) --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
-# a program that one test has compiled serves the others; lessons go without, for their time is measured
+# a program that one test has compiled serves the others; lessons go without, and one by one, for their time is measured
 COMPILED := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.artefacts/compiled JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
 	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 # compiling is most of the unit tests' time
@@ -35,8 +35,7 @@ test: $(READY)  ## check format and types, run every test
 	failed=0; \
 	$(COMPILED) $(QUICK) $(PYTEST) -n auto -m "not notebook and not browser and not tour" || failed=1; \
 	$(COMPILED) $(PYTEST) -n 2 --dist loadfile -m browser || failed=1; \
-	$(PYTEST) -n 2 --dist loadgroup -m "notebook and not alone" || failed=1; \
-	$(PYTEST) -m "notebook and alone" || failed=1; \
+	$(PYTEST) -m notebook || failed=1; \
 	exit $$failed
 
 bench: $(READY)  ## measure speed against PyTorch, which it installs when missing

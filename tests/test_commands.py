@@ -24,6 +24,8 @@ from gan_jax.commands.folder import Folder
 from gan_jax.commands.networks import LABELS, NETWORKS
 from gan_jax.train import Hyperparams
 
+pytestmark = pytest.mark.once
+
 SMALL = ["--set", "hidden=8", "batch_size=16", "--scored", "64", "--quiet"]
 RING = ["train", "ring", *SMALL, "--every", "20", "--log", "5"]
 

@@ -34,19 +34,7 @@ SECONDS, MEGABYTES = 90, 1500  # of one lesson on two cores
 CELL_SECONDS = 180  # no cell may hang
 REPOSITORY = repository().removeprefix("https://github.com/")
 
-BOTH_CORES = ("04_", "05_", "06_")
-"""Lessons whose sweeps take both cores, so that they run alone; the others go two at a time."""
-
-
-def marks(path: Path) -> list[pytest.MarkDecorator]:
-    """One process for all tests of a lesson, which is executed once."""
-    alone = [pytest.mark.alone] if path.stem.startswith(BOTH_CORES) else []
-    return [pytest.mark.xdist_group(path.stem), *alone]
-
-
-each_notebook = pytest.mark.parametrize(
-    "path", [pytest.param(path, id=path.stem, marks=marks(path)) for path in NOTEBOOKS]
-)
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
 @functools.cache
@@ -154,7 +142,7 @@ def added_cell(beside: str, code: str, what: str, **metadata: str) -> nbformat.N
 
 
 RUNS: dict[Path, Run | str] = {}
-"""How each lesson's execution ended. No fixture holds it: a worker that waits for work takes its fixtures down."""
+"""How each lesson's execution ended."""
 
 
 @pytest.fixture
