@@ -21,7 +21,7 @@ from .images import (
 )
 from .labels import Labels, one_hot, with_planes
 from .menus import INITIALISERS
-from .recipes import ImageRecipe, check_discriminator, check_generator
+from .recipes import ImageDiscriminatorRecipe, ImageRecipe, check_discriminator, check_generator
 from .spectral import SpectralConv
 from .verdicts import Answer, Verdict
 
@@ -148,7 +148,7 @@ class DcganGeneratorRecipe(ImageRecipe):
 
 
 @dataclass(frozen=True, repr=False)
-class DcganDiscriminatorRecipe(ImageRecipe):
+class DcganDiscriminatorRecipe(ImageDiscriminatorRecipe):
     """What `dcgan_discriminator` returns: hashable, and callable with `nnx.Rngs`."""
 
     normalisation: str
@@ -167,16 +167,6 @@ class DcganDiscriminatorRecipe(ImageRecipe):
 
     def published(self) -> "DcganDiscriminatorRecipe":
         return tutorial_discriminator()
-
-    @property
-    def inputs(self) -> int:
-        """Numbers in an image, the label not counted."""
-        return self.pixels
-
-    @property
-    def group(self) -> int:
-        """Samples whose outputs depend on each other."""
-        return max(self.minibatch_stddev, 1)
 
     def __call__(self, rngs: nnx.Rngs) -> DcganDiscriminator:
         return DcganDiscriminator(self, rngs)

@@ -119,3 +119,19 @@ class ImageRecipe:
             elif value != parameter.default:
                 shown.append(f"{name}={value!r}")
         return f"nets.{maker.__name__}({', '.join(shown)})"
+
+
+class ImageDiscriminatorRecipe(ImageRecipe):
+    """What the recipes of image discriminators share; their field `minibatch_stddev` is the samples of a group."""
+
+    minibatch_stddev: int
+
+    @property
+    def inputs(self) -> int:
+        """Numbers in an image, the label not counted."""
+        return self.pixels
+
+    @property
+    def group(self) -> int:
+        """Samples whose outputs depend on each other."""
+        return max(self.minibatch_stddev, 1)

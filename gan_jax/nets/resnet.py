@@ -11,7 +11,7 @@ from ..errors import check_count
 from .images import IMAGE_ACTIVATIONS, Conv, Finish, Images, Others, checked_shape, dense, enlarged, halvings
 from .labels import Labels, one_hot, with_planes
 from .menus import INITIALISERS
-from .recipes import ImageRecipe, check_discriminator, check_generator
+from .recipes import ImageDiscriminatorRecipe, ImageRecipe, check_discriminator, check_generator
 from .spectral import SpectralConv
 from .verdicts import Answer, Verdict
 
@@ -149,7 +149,7 @@ class ResnetGeneratorRecipe(ImageRecipe):
 
 
 @dataclass(frozen=True, repr=False)
-class ResnetDiscriminatorRecipe(ImageRecipe):
+class ResnetDiscriminatorRecipe(ImageDiscriminatorRecipe):
     """What `resnet_discriminator` returns: hashable, and callable with `nnx.Rngs`."""
 
     normalisation: str
@@ -162,16 +162,6 @@ class ResnetDiscriminatorRecipe(ImageRecipe):
     @staticmethod
     def maker() -> Callable[..., "ResnetDiscriminatorRecipe"]:
         return resnet_discriminator
-
-    @property
-    def inputs(self) -> int:
-        """Numbers in an image, the label not counted."""
-        return self.pixels
-
-    @property
-    def group(self) -> int:
-        """Samples whose outputs depend on each other."""
-        return max(self.minibatch_stddev, 1)
 
     def __call__(self, rngs: nnx.Rngs) -> ResnetDiscriminator:
         return ResnetDiscriminator(self, rngs)
