@@ -49,10 +49,10 @@ def test_the_command_scores_and_writes(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(image_scores, "generators", lambda training, seeds, steps, early: {"noise": noise})
     path = tmp_path / "scores.json"
     image_scores.main(["--seeds", "2", "--steps", "20", "--early", "10", "--out", str(path)])
-    found = image_scores.ImageScores(**json.loads(path.read_text()))
+    found = image_scores.ImageScores(**json.loads(path.read_text(encoding="utf-8")))
     assert list(found.rows) == ["noise", "copies of training images"]
     assert found.rows["copies of training images"]["nearest is a training image"] == [1.0, 1.0]
-    assert np.mean(found.rows["noise"]["Frechet distance"]) > 5 * np.mean(found.real["Frechet distance"])
+    assert np.mean(found.rows["noise"]["Fréchet distance"]) > 5 * np.mean(found.real["Fréchet distance"])
     assert "--seeds 2 --steps 20 --early 10" in found.made["command"]
     assert "copies of training images" in capsys.readouterr().out
     image_scores.main(["--show"])
@@ -79,5 +79,5 @@ def test_the_explorer_tells_each_fault_by_the_scores_that_see_it():
     assert "precision can't see what is missing" in live.scene.remark
     live.set("n", 100)
     assert "100" not in live.scene.words
-    assert live.scene.number("Frechet distance") > 0
+    assert live.scene.number("Fréchet distance") > 0
     assert explorer.still(live.scene).alt.startswith("As parts of real images' scores")

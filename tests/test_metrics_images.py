@@ -54,7 +54,7 @@ CASES = list(cases())
 each_case = pytest.mark.parametrize(("x", "y"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 
 
-# ---- Frechet distance ----
+# ---- Fréchet distance ----
 
 
 def reference_frechet(x, y):
@@ -366,7 +366,7 @@ def test_each_score_is_worse_for_a_worse_generator(digits, real):
         for name in names:
             assert worse[name].score < worse[name].perfect.mean - 0.05, name
     for worse in (dropped, spoilt):
-        for name in ("Frechet distance", "kernel distance"):
+        for name in ("Fréchet distance", "kernel distance"):
             assert worse[name].score > worse[name].perfect.mean + 3 * worse[name].perfect.std, name
     assert dropped["precision"].score > dropped["precision"].perfect.mean - 0.1  # what is left is real
 

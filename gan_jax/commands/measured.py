@@ -34,7 +34,7 @@ NOT_REACHED = "not measured"
 
 KEPT = Path(__file__).with_name("measured.json")
 
-SHOWN = ("Frechet distance", "precision", "recall", "modes covered", "high-quality share")
+SHOWN = ("Fréchet distance", "precision", "recall", "modes covered", "high-quality share")
 """Scores that are told of a preset, those of them that its data have; all are kept."""
 
 SHAPES = {"mnist_5000": (28, 28, 1), "mnist": (28, 28, 1), "fashion_mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
@@ -264,7 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.steps is None:
         held = kept() | {found.preset: found}
         lines = {name: asdict(held[name]) for name in PRESETS if name in held}
-        KEPT.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
+        KEPT.write_text(json.dumps(lines, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0
 
 

@@ -81,6 +81,7 @@ class Scores:
             self.embed = metrics.features(target)
             chosen = np.random.default_rng(0).permutation(len(target))[:REFERENCE]
             self.real = self.embed((2.0 * np.asarray(target.images[chosen], np.float32) - target.peak) / target.peak)
+            # columns of a CSV file, so plain ASCII: the scorecard shows Fréchet
             self.names = [f"{name} ({self.embed.name})" for name in ("Frechet distance", "precision", "recall")]
 
     def __call__(self, state: State) -> dict[str, float]:

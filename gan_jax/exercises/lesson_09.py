@@ -166,7 +166,7 @@ def inception_score(p):
 )
 
 
-# ---- the Frechet distance ----
+# ---- the Fréchet distance ----
 
 
 def _pairs():

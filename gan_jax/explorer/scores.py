@@ -118,7 +118,7 @@ def _sheet(samples: Float[np.ndarray, "n h w"]) -> Float[np.ndarray, "rows colum
 
 def _kept(found: dict[str, float], real: dict[str, Perfect]) -> dict[str, float]:
     """Each score as a part of real images' score, so that 1 is as good as real and 0 is worst."""
-    parts = {"Frechet (real / this)": real["Frechet distance"].mean / max(found["Frechet distance"], 1e-9)}
+    parts = {"Fréchet (real / this)": real["Fréchet distance"].mean / max(found["Fréchet distance"], 1e-9)}
     parts["inception score"] = found["inception score"] / real["inception score"].mean
     return parts | {name: found[name] / real[name].mean for name in SHARES}
 
@@ -156,7 +156,7 @@ def scene(values: dict[str, Any]) -> Scene:
     ]  # fmt: skip
     numbers = [
         Number(name, found[name], f"real: {real[name].mean:.2f} ± {real[name].std:.2f}", "ink")
-        for name in ("Frechet distance", "kernel distance", "inception score", "nearest is a training image")
+        for name in ("Fréchet distance", "kernel distance", "inception score", "nearest is a training image")
     ]
     words = ", ".join(f"{name} {part:.2f}" for name, part in parts.items())
     return Scene(panels, numbers, f"As parts of real images' scores: {words}.", _remark(values, found, parts))

@@ -1,4 +1,4 @@
-"""Features of samples and of real images come in; the Frechet distance of the Gaussians fitted to them goes out."""
+"""Features of samples and of real images come in; the Fréchet distance of the Gaussians fitted to them goes out."""
 
 import functools
 from collections.abc import Callable, Iterable
@@ -65,7 +65,7 @@ def streamed(batches: Iterable[Any], embed: Features | Callable[[Any], Any]) -> 
 
 
 def frechet_between(first: Moments, second: Moments) -> float:
-    """Frechet (Wasserstein-2) distance, squared, of two Gaussians: `|m - n|^2 + Tr(S) + Tr(T) - 2 Tr((S T)^(1/2))`.
+    """Fréchet (Wasserstein-2) distance, squared, of two Gaussians: `|m - n|^2 + Tr(S) + Tr(T) - 2 Tr((S T)^(1/2))`.
 
     The last trace is the sum of the singular values of `S^(1/2) T^(1/2)`, both roots by eigenvalues of a symmetric
     matrix, all in float64. Nothing complex appears, and a singular covariance needs no `eps`.
@@ -114,7 +114,7 @@ def _root(covariance: Float[np.ndarray, "d d"]) -> Float[np.ndarray, "d d"]:
 
 
 def frechet_distance(samples: Images, target: Real, features: Features | Callable[[Any], Any] | None = None) -> float:
-    """Frechet distance between the features of samples and of real images; see `frechet_between` for the formula.
+    """Fréchet distance between the features of samples and of real images; see `frechet_between` for the formula.
 
     It is called FID when the features are Inception's, and only then.
 

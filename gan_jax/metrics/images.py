@@ -19,7 +19,7 @@ from .scores import Perfect, Score, Scorecard
 IMAGE_METRICS: Menu[Callable[..., Any]] = Menu(
     "metric for images",
     {
-        "Frechet distance": frechet_distance,
+        "Fréchet distance": frechet_distance,
         "kernel distance": kernel_distance,
         "inception score": inception_score,
         "precision": precision_recall,
@@ -66,7 +66,7 @@ def scores_of(x: Vectors, y: Others, *, k: int = 3, k_density: int = 5) -> dict[
     precision, recall = precision_recall(x, y, k=k)
     density, coverage = density_coverage(x, y, k=k_density)
     return {
-        "Frechet distance": frechet_distance(x, y),
+        "Fréchet distance": frechet_distance(x, y),
         "kernel distance": kernel_distance(x, y).mean,
         "precision": precision,
         "recall": recall,
@@ -119,7 +119,7 @@ def image_scorecard(
     >>> real = data.digits()
     >>> card = image_scorecard(jax.random.normal(jax.random.key(0), (500, 64)), real, seeds=2)
     >>> [row.metric for row in card if row.score > row.perfect.mean]  # larger is better for all others
-    ['Frechet distance (digits features)', 'kernel distance (digits features)']
+    ['Fréchet distance (digits features)', 'kernel distance (digits features)']
     """
     if not isinstance(target, Dataset):
         raise TypeError(f"expected a data set of images such as data.digits(), got {type(target).__name__}")

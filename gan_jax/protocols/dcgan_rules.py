@@ -33,7 +33,7 @@ from .tables import Table, with_spread
 
 SIDE, WIDTH, LATENT = (8, 8, 1), 8, 32
 STEPS, SAMPLES, HELD_OUT, SEEDS = 600, 1000, 500, 5
-DISTANCE = "Frechet distance (random features)"
+DISTANCE = "Fréchet distance (random features)"
 
 
 # ---- what is switched off ----
@@ -269,7 +269,7 @@ def stored(path: str | Path = SHIPPED) -> Study:
     """Load a study: the one that the package carries, or one of your own.
 
     >>> sorted(stored().perfect)
-    ['Frechet distance (random features)', 'chequered', 'precision', 'recall']
+    ['Fréchet distance (random features)', 'chequered', 'precision', 'recall']
     """
     found = json.loads(Path(path).read_text(encoding="utf-8"))
     runs = {name: {int(seed): scores for seed, scores in seeds.items()} for name, seeds in found["runs"].items()}
@@ -279,7 +279,7 @@ def stored(path: str | Path = SHIPPED) -> Study:
 def _write(path: Path, study: Study) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     order = {name: study.runs[name] for name in VARIANTS if name in study.runs}
-    text = json.dumps({"made": study.made, "perfect": study.perfect, "runs": order}, indent=1)
+    text = json.dumps({"made": study.made, "perfect": study.perfect, "runs": order}, indent=1, ensure_ascii=False)
     part = path.with_suffix(".part")
     part.write_text(text + "\n", encoding="utf-8")
     os.replace(part, path)  # an interruption leaves the whole file of before

@@ -153,7 +153,7 @@ def main(arguments: list[str] | None = None) -> None:
     found = run(chosen.seeds, chosen.steps, chosen.early, f"python -m gan_jax.protocols.image_scores {settings}")
     print(found)
     if chosen.out:
-        chosen.out.write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
+        chosen.out.write_text(json.dumps(asdict(found), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
