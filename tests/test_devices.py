@@ -145,6 +145,15 @@ def game():
     return Gan(nets.mlp(2, 8, 2), nets.mlp(2, 8, 1), batch_size=8), Hyperparams(), data.ring(8)
 
 
+def test_a_mesh_compiles_no_second_program_for_what_it_returned_itself(game):
+    gan, hyper, ring = game
+    mesh = train.mesh(1)
+    state, _ = train.steps(gan, hyper, ring, train.init(gan, hyper, jax.random.key(0)), 5, mesh=mesh)
+    programs = loops._loop_compiled._cache_size()
+    train.steps(gan, hyper, ring, state, 5, mesh=mesh)
+    assert loops._loop_compiled._cache_size() == programs
+
+
 def gone(tree):
     return [leaf.is_deleted() for leaf in jax.tree.leaves(tree)]
 

@@ -102,10 +102,13 @@ def place(tree: Tree, mesh: Mesh | None) -> Tree:
     there = NamedSharding(mesh, PartitionSpec())
 
     def put(leaf):
-        if isinstance(leaf, jax.Array) and leaf.sharding.is_equivalent_to(there, leaf.ndim):
+        if isinstance(leaf, jax.Array) and leaf.sharding == there:
             return leaf
+        # of one device, this only gives the sharding the mesh's name: under another, `jit` would compile once more
         if there.is_fully_addressable:
             return jax.device_put(leaf, there)
+        if isinstance(leaf, jax.Array) and leaf.sharding.is_equivalent_to(there, leaf.ndim):
+            return leaf
         if _is_key(leaf):
             return jax.random.wrap_key_data(put(jax.random.key_data(leaf)), impl=jax.random.key_impl(leaf))
         return jax.make_array_from_process_local_data(there, np.asarray(leaf))
