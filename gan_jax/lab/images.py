@@ -10,14 +10,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import data
-from ..errors import Menu, check_count
+from ..errors import Menu
 from ..explorer.page import pages
 from ..train import Gan, Hyperparams, State
-from .code import Code
-from .dials import CHOICES, DIALS
+from .dials import DIALS
 from .image_neighbours import Near
 from .image_session import PAIRS, ImageSession, as_bytes
-from .live import ANSWERS, PAGE, Live, asked_move, described
+from .live import ANSWERS, PAGE, Live, described
 from .widget import SCRIPTS
 
 MENUS = ("loss", "penalty", "optimizer", "update", "players", "samples", "batch_size", "d_steps", "g_steps")
@@ -38,7 +37,8 @@ class Images(Live):
     """
 
     _esm = pages(*(PAGE / f"{name}.js" for name in (*SCRIPTS, "images_parts", "images")))
-    _called = "view"
+    _called = "lab of images"
+    _menus = MENUS
 
     def __init__(self, session: ImageSession, controls: Sequence[str] | None = None, language: str | None = None):
         self.session = session
@@ -46,37 +46,9 @@ class Images(Live):
         super().__init__(described(controls, IMAGE_CONTROLS, language) | {"images": True}, self._see())
 
     @property
-    def state(self) -> Code:
-        """The Python that brings the run back outside the lab."""
-        return self.session.state
-
-    @property
     def game(self) -> State:
         """The `train.State` now: sample it, score it, or go on with `train.steps`."""
         return self.session.game
-
-    def set(self, name: str, value: Any) -> None:
-        """Move a dial or choose from a menu, as a hand on the page would; arguments as `Session.set`."""
-        with self.session.lock:
-            if name in CHOICES and name not in MENUS:
-                raise ValueError(f"the view of images has no menu {name!r}; it has: {', '.join(MENUS)}")
-            self.session.set(name, value)
-            if name in CHOICES:
-                self.scene = self._see()
-            self.show()
-
-    def reset(self, seed: int | None = None) -> None:
-        """Begin again at step 0, from the same seed or another."""
-        with self.session.lock:
-            self.session.reset(seed)
-            self.show()
-
-    def advance(self, k: int) -> None:
-        """Take k steps from Python, and show where they led."""
-        check_count(k, "k")
-        with self.session.lock:
-            self.session.advance(k)
-            self.show()
 
     def show(self, request: Any = None) -> None:
         """Send one frame: a header, and the images in one block of bytes."""
@@ -97,12 +69,6 @@ class Images(Live):
         self.session.advance(k)
 
     # ---- what the page may ask ----
-
-    def _set(self, message: dict) -> None:
-        self.set(*asked_move(message))
-
-    def _reset(self, message: dict) -> None:
-        self.reset(message.get("seed"))
 
     def _nearest(self, message: dict) -> None:
         """The real images nearest to one of G's, and how near real images are to each other."""
@@ -132,8 +98,6 @@ class Images(Live):
         self.tell(kind, told | more, message.get("request"), images=images)
 
     answers: ClassVar = ANSWERS | {
-        "set": _set,
-        "reset": _reset,
         "nearest": _nearest,
         "walk": _walk,
         "explore": _explore,

@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 import traitlets
 
-from ..errors import Diverged, Menu, suggestion
+from ..errors import Diverged, Menu, check_count, suggestion
 from ..explorer.page import StillWidget, pages
+from .code import Code
 from .dials import CHOICES, DIALS
 from .frames import Frame, pack
 from .interrupts import heed
@@ -24,13 +25,15 @@ PAGE = Path(__file__).with_name("page")
 class Live(StillWidget):
     """A view that trains as its page asks for each chunk of steps.
 
-    A subclass has `session`, which it trains and whose `lock` it holds while it answers; says in `_compile`, `_advance`
-    and `show` how; and in `answers` what else its page may ask, each answer taking the view and the message.
+    A subclass has `session`, which it trains and whose `lock` it holds while it answers; says in `_compile`,
+    `_advance`, `_see` and `show` how, and in `_settle` what belongs to a pause; and in `answers` what else its page may
+    ask, each answer taking the view and the message.
     """
 
     _css = pages(*sorted(PAGE.glob("*.css")))
     _invitation = "Run this cell where widgets are shown to train it live."
     _called = "lab"  # what its messages call it
+    _menus: Sequence[str] = tuple(CHOICES)  # those that it has
 
     setup = traitlets.Dict().tag(sync=True)
     scene = traitlets.Dict().tag(sync=True)
@@ -44,6 +47,46 @@ class Live(StillWidget):
         super().__init__(setup=setup, scene=scene)
         self.on_msg(self._answer)
         heed(self)
+
+    @property
+    def state(self) -> Code:
+        """The Python that brings back, outside the lab, all that it has trained."""
+        return self.session.state
+
+    def set(self, name: str, value: Any) -> None:
+        """Move a dial or choose from a menu, as a hand on the page would; arguments as `Session.set`."""
+        with self.session.lock:
+            if name in CHOICES and name not in self._menus:
+                raise ValueError(f"the {self._called} has no menu {name!r}; it has: {', '.join(self._menus)}")
+            self.session.set(name, value)
+            if name in CHOICES:
+                self.look_again()
+            self.show()
+
+    def reset(self, seed: int | None = None) -> None:
+        """Begin again at step 0, from the same seed or another."""
+        with self.session.lock:
+            self.session.reset(seed)
+            self.show()
+
+    def advance(self, k: int) -> None:
+        """Take k steps from Python, and show where they led."""
+        check_count(k, "k")
+        with self.session.lock:
+            self.session.advance(k)
+            self._settle()
+            self.show()
+
+    def look_again(self) -> None:
+        """Send what changes seldom, where it has changed: targets, menus."""
+        self.scene = self._see()
+
+    def _see(self) -> dict[str, Any]:
+        """What changes seldom, so that it travels apart from the frames."""
+        raise NotImplementedError
+
+    def _settle(self) -> None:
+        """Measure what has to belong to exactly the step at which training pauses."""
 
     def _compile(self) -> None:
         """Compile what the next step needs, and say so where that takes a while."""
@@ -177,19 +220,38 @@ def _step(live: Live, message: dict) -> None:
         elsewhere = f"Training goes on in another view of this {live._called}."
         why = elsewhere if live._driver else "Interrupted. Press Play to go on."
         return live.tell("stopped", why, message.get("request"))
-    _once(live, message)
+    _train(live, message)
+    live.show(message.get("request"))
 
 
 def _once(live: Live, message: dict) -> None:
+    _train(live, message)
+    _rest(live, message)
+
+
+def _train(live: Live, message: dict) -> None:
     k = asked_steps(message)
     live._compile()
     live._advance(k)
-    live.show(message.get("request"))
 
 
 def _warm(live: Live, message: dict) -> None:
     live._compile()
+    _rest(live, message)
+
+
+def _rest(live: Live, message: dict) -> None:
+    """Training pauses."""
+    live._settle()
     live.show(message.get("request"))
+
+
+def _set(live: Live, message: dict) -> None:
+    live.set(*asked_move(message))
+
+
+def _reset(live: Live, message: dict) -> None:
+    live.reset(message.get("seed"))
 
 
 ANSWERS: dict[str, Callable[[Any, dict], None]] = {
@@ -198,4 +260,7 @@ ANSWERS: dict[str, Callable[[Any, dict], None]] = {
     "play": _play,
     "step": _step,
     "once": _once,
+    "rest": _rest,
+    "set": _set,
+    "reset": _reset,
 }

@@ -25,7 +25,7 @@ from ..train import Gan, Hyperparams, State
 from .code import IMPORTS, Code, _changes_code, gan_code, hyper_code, target_code
 from .dials import CHOICES, DIALS, as_json
 from .frames import Frame
-from .live import ANSWERS, PAGE, Live, asked_move, asked_steps, described
+from .live import ANSWERS, PAGE, Live, described
 from .seeds import (
     BEYOND,
     CLOSER_SHOWN,
@@ -429,11 +429,6 @@ class Wall(Live):
         super().__init__(setup, self._see())
 
     @property
-    def state(self) -> Code:
-        """The Python that brings all runs back outside the lab, as `WallSession.state`."""
-        return self.session.state
-
-    @property
     def states(self) -> State:
         """All runs as one `State`, whose leaves have a run's number for first axis."""
         return self.session.states
@@ -445,28 +440,6 @@ class Wall(Live):
     def pick(self, seed: int) -> Lab:
         """Open one seed's run alone in the lab, from where it stands."""
         return Lab({f"seed {seed}": self.session.pick(seed)})
-
-    def set(self, name: str, value: Any) -> None:
-        """Move a dial or choose from a menu, for all seeds; arguments as `Session.set`."""
-        with self.session.lock:
-            self.session.set(name, value)
-            if name in CHOICES:
-                self.scene = self._see()
-            self.show()
-
-    def reset(self, seed: int | None = None) -> None:
-        """Begin again at step 0, from the same first seed or another."""
-        with self.session.lock:
-            self.session.reset(seed)
-            self.show()
-
-    def advance(self, k: int) -> None:
-        """Take k steps of every run from Python, and show where they led."""
-        check_count(k, "k")
-        with self.session.lock:
-            self.session.advance(k)
-            self.session.score()
-            self.show()
 
     def _see(self) -> dict[str, Any]:
         """The target as the page draws it, and the menus: they change seldom, so they travel apart from the frames."""
@@ -482,26 +455,8 @@ class Wall(Live):
     def _advance(self, k: int | None) -> None:
         self.session.advance(k)
 
-    def _warm(self, message: dict) -> None:
-        self._compile()
-        self._rest(message)
-
-    def _once(self, message: dict) -> None:
-        k = asked_steps(message)
-        self._compile()
-        self._advance(k)
-        self._rest(message)
-
-    def _rest(self, message: dict) -> None:
-        """Training pauses: the score of exactly this step belongs to it."""
+    def _settle(self) -> None:
         self.session.score()
-        self.show(message.get("request"))
-
-    def _set(self, message: dict) -> None:
-        self.set(*asked_move(message))
-
-    def _reset(self, message: dict) -> None:
-        self.reset(message.get("seed"))
 
     def _look(self, message: dict) -> None:
         """Look at one run closely, or at none."""
@@ -509,14 +464,7 @@ class Wall(Live):
         self.session.closer = None if seed is None else self.session.place(seed)
         self.show(message.get("request"))
 
-    answers: ClassVar = ANSWERS | {
-        "warm": _warm,
-        "once": _once,
-        "rest": _rest,
-        "set": _set,
-        "reset": _reset,
-        "look": _look,
-    }
+    answers: ClassVar = ANSWERS | {"look": _look}
 
     # ---- what the page is told ----
 

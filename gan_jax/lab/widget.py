@@ -11,7 +11,6 @@ from .. import data
 from ..errors import Diverged, Menu, check_count
 from ..explorer.page import pages
 from . import drawn, export, layers, live, measures, sharing, stages, timeline
-from .code import Code
 from .dials import CHOICES, CONTROLS, DIALS
 from .frames import Frame
 from .layers import LAYERS
@@ -66,11 +65,6 @@ class Lab(Live):
     def session(self) -> Session:
         """The run that the dials move."""
         return self.sessions[self.active]
-
-    @property
-    def state(self) -> Code:
-        """The Python that brings the active run back outside the lab."""
-        return self.session.state
 
     def share(self) -> str:
         """Write the active run as a short string, from which `restore` opens it again; see `sharing.share`."""
@@ -194,10 +188,6 @@ class Lab(Live):
             "all_charts": {name: chart._asdict() for name, chart in CHARTS.items()},
         }
 
-    def look_again(self) -> None:
-        """Send what changes seldom, where it has changed: runs, targets, menus."""
-        self.scene = self._see()
-
     def _see(self) -> dict[str, Any]:
         return scene_of(self.names, self.sessions)
 
@@ -260,10 +250,6 @@ def _preset(lab: Lab, message: dict) -> None:
     lab.show(message.get("request"))
 
 
-def _reset(lab: Lab, message: dict) -> None:
-    lab.reset(message.get("seed"))
-
-
 def _activate(lab: Lab, message: dict) -> None:
     lab.active = _run(lab, message)
     lab.look_again()
@@ -286,7 +272,6 @@ Lab.answers = {
     "look": _look,
     "set": _set,
     "preset": _preset,
-    "reset": _reset,
     "activate": _activate,
     "close": _close,
     **drawn.ANSWERS,

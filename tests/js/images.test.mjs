@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { load, pretend } from "./load.mjs";
 
-const names = ["createAsking", "imageNumber", "imagePicks", "imagePixels", "imagePlaces", "imageRate", "imageScale", "imagesAt", "imageStops", "imageVerdict", "readImages"];
+const names = ["createAsking", "imageNumber", "imagePicks", "imagePixels", "imagePlaces", "imageScale", "imagesAt", "imageStops", "imageVerdict", "readImages", "shownRate"];
 const page = pretend();
 const parts = await load(["driver.js", "base.js", "images_parts.js", "images.js"], names);
-const { createAsking, imageNumber, imagePicks, imagePixels, imagePlaces, imageRate, imageScale, imagesAt, imageStops, imageVerdict, readImages } = parts;
+const { createAsking, imageNumber, imagePicks, imagePixels, imagePlaces, imageScale, imagesAt, imageStops, imageVerdict, readImages, shownRate } = parts;
 
 test("grey and colour bytes become opaque pixels", () => {
   assert.deepEqual([...imagePixels(Uint8Array.of(7, 255), 1)], [7, 7, 7, 255, 255, 255, 255, 255]);
@@ -57,7 +57,7 @@ test("bytes of some images of many", () => {
 });
 
 test("a few steps a second have a decimal, distances three digits", () => {
-  assert.deepEqual([0.42, 9.96, 12.3, 4321].map(imageRate), ["0.4", "10.0", "12", "4,321"]);
+  assert.deepEqual([0.42, 9.96, 12.3, 4321].map(shownRate), ["0.4", "10.0", "12", "4,321"]);
   assert.deepEqual([0.012345, 3.14159, 250.4].map(imageNumber), ["0.0123", "3.14", "250"]);
 });
 

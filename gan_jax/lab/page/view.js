@@ -13,17 +13,15 @@ export default () => {
 
 function createView(driver, model, el) {
   const base = createBase(driver, model);
-  const { setup, root, listen, say, shows, button, seed, readSeed, speed } = base;
+  const { setup, listen, say, shows, painted, repaint } = base;
   let scenes = readScene(model);
-  let painted = null;
 
   const view = {
     ...base,
-    scene: (run = painted?.active ?? 0) => scenes?.[run] ?? scenes?.[0] ?? null,
-    everywhere: () => everywhere.checked && (painted?.all.length ?? 1) > 1,
+    scene: (run = painted()?.active ?? 0) => scenes?.[run] ?? scenes?.[0] ?? null,
+    everywhere: () => everywhere.checked && (painted()?.all.length ?? 1) > 1,
     layers: new Set([...setup.layers, "real"]),
     charts: new Set(setup.charts),
-    repaint: () => repaint(),
     stage: {
       canvas: null,
       place: null, // where the plane lies on it
@@ -31,30 +29,6 @@ function createView(driver, model, el) {
       toPlane: (px, py) => view.stage.place.plane(px, py),
     },
   };
-  const sizes = new ResizeObserver(() => {
-    theme.look(); // only now is the widget in the page, on its background
-    repaint();
-  });
-
-  // the bar
-  const play = button("play", () => (driver.state.playing ? driver.pause() : driver.play()), "gan-lab-play");
-  const once = button("step", () => driver.once());
-  const reset = button("reset", () => driver.reset(readSeed()));
-  const bar = element("div", { class: "gan-lab-bar" }, play, once, reset);
-  const seedLabel = element("span");
-  if (shows("seed")) bar.append(element("label", { class: "gan-lab-inline" }, seedLabel, seed));
-  const speedLabel = element("span", { class: "gan-lab-hidden" });
-  if (shows("speed")) bar.append(element("label", { class: "gan-lab-inline" }, speedLabel, speed));
-  const languages = base.languages(() => {
-    relabel();
-    view.update(driver.state);
-    repaint();
-  });
-  if (shows("language")) bar.append(languages);
-  const stepLabel = element("span");
-  const stepText = element("span", { class: "gan-lab-number" }, "0");
-  const rateText = element("span", { class: "gan-lab-rate" });
-  bar.append(element("div", { class: "gan-lab-counter" }, stepLabel, " ", stepText, rateText));
 
   // pictures: the active run's large, and where there are several, all of them side by side
   const stage = element("canvas", { class: "gan-lab-stage" });
@@ -63,6 +37,7 @@ function createView(driver, model, el) {
   Object.assign(view.stage, { canvas: stage, box: stageBox });
   const everywhere = element("input", { type: "checkbox", checked: true, id: unique("everywhere") });
   const everywhereLabel = element("label", { htmlFor: everywhere.id });
+  everywhereLabel.dataset.key = "everywhere";
   const everywhereBox = element("div", { class: "gan-lab-everywhere" }, everywhere, everywhereLabel);
   const row = element("div", { class: "gan-lab-runs-row" });
   const runs = element("div", { class: "gan-lab-runs", hidden: true }, row, everywhereBox);
@@ -74,12 +49,12 @@ function createView(driver, model, el) {
     const node = element("button", { type: "button", class: "gan-lab-tile" }, name, canvas, state);
     listen(node, "click", () => driver.ask({ type: "activate", run: i }));
     row.append(node);
-    sizes.observe(canvas);
+    base.watch(canvas);
     return { node, canvas, name, state };
   };
 
-  const realKey = element("span", { class: "gan-lab-key gan-lab-key-real" });
-  const fakeKey = element("span", { class: "gan-lab-key gan-lab-key-fake" });
+  const realKey = base.words("real", "gan-lab-key gan-lab-key-real");
+  const fakeKey = base.words("fake", "gan-lab-key gan-lab-key-fake");
   const says = element("span");
   const low = element("span");
   const high = element("span");
@@ -122,6 +97,7 @@ function createView(driver, model, el) {
   const dials = createDials(view);
   const more = element("details", { class: "gan-lab-more" });
   const moreTitle = element("summary");
+  moreTitle.dataset.key = "networks_and_rules";
   more.append(moreTitle, rules.node, networks.node);
   const parts = [menus, rules, networks, dials];
   const places = {};
@@ -133,38 +109,14 @@ function createView(driver, model, el) {
   };
   PARTS.filter(([name]) => shows(name)).forEach(([, make, place]) => addPart(make, place));
 
-  const retry = button("retry", () => driver.retry(), "gan-lab-retry");
-  retry.hidden = true;
-  const statusText = element("span");
-  const status = element("div", { class: "gan-lab-status" }, statusText, retry);
-  status.setAttribute("role", "status");
-
-  root.append(
-    bar,
-    places.head,
-    runs,
-    ...(menus.empty ? [] : [menus.node]),
-    ...(rules.empty && networks.empty ? [] : [more]),
-    element(
-      "div",
-      { class: "gan-lab-body" },
-      element("div", { class: "gan-lab-picture" }, stageBox, legend, score, places.under),
-      element("div", { class: "gan-lab-side" }, chartBox, places.side, dials.node),
-    ),
-    places.foot,
-    status,
-  );
-  el.append(root);
-
   let described = -Infinity;
   let charted = -Infinity;
-  let rated = -Infinity;
 
   function paintRuns(frame, palette) {
     while (tiles.length < frame.all.length) tiles.push(makeTile(tiles.length));
     while (tiles.length > frame.all.length) {
       const tile = tiles.pop();
-      sizes.unobserve(tile.canvas);
+      base.unwatch(tile.canvas);
       tile.node.remove();
     }
     const many = frame.all.length > 1;
@@ -184,35 +136,6 @@ function createView(driver, model, el) {
     if (place) view.stage.place = place;
   }
 
-  function repaint() {
-    if (!painted) return;
-    const palette = view.palette();
-    if (scenes) paintRuns(painted, palette);
-    drawChart(painted, palette);
-    parts.forEach((part) => part.paint?.(painted, view.scene(), palette));
-  }
-
-  function relabel() {
-    root.setAttribute("aria-label", say("laboratory"));
-    root.lang = view.language();
-    for (const node of root.querySelectorAll("[data-key]")) {
-      write(node, say(node.dataset.key));
-      const title = `help_${node.dataset.key}`;
-      node.title = view.has(title) ? say(title) : "";
-    }
-    write(seedLabel, `${say("seed")} `);
-    write(speedLabel, say("speed"));
-    write(stepLabel, say("step_label"));
-    write(realKey, say("real"));
-    write(fakeKey, say("fake"));
-    write(says, `${say("d_says")} `);
-    write(everywhereLabel, say("everywhere"));
-    chartMenu.setAttribute("aria-label", say("chart_menu"));
-    for (const option of chartMenu.options) write(option, say(`charts.${option.value}`));
-    write(moreTitle, say("networks_and_rules"));
-    parts.forEach((part) => part.relabel?.());
-  }
-
   function describe(frame) {
     const modes = frame.modes === null ? "" : say("describe_modes", { modes: frame.modes, of: view.scene()?.modes });
     stage.setAttribute("aria-label", say("describe_stage", { step: frame.step, modes }));
@@ -222,83 +145,50 @@ function createView(driver, model, el) {
     chart.setAttribute("aria-label", say("describe_losses", { step: frame.step, ...losses }));
   }
 
-  Object.assign(view, {
+  for (const canvas of [stage, chart]) base.watch(canvas);
+  return base.open(el, {
+    title: "laboratory",
+    content: [
+      places.head,
+      runs,
+      ...(menus.empty ? [] : [menus.node]),
+      ...(rules.empty && networks.empty ? [] : [more]),
+      element(
+        "div",
+        { class: "gan-lab-body" },
+        element("div", { class: "gan-lab-picture" }, stageBox, legend, score, places.under),
+        element("div", { class: "gan-lab-side" }, chartBox, places.side, dials.node),
+      ),
+      places.foot,
+    ],
+    parts,
+    scene: () => view.scene(),
+    changed: () => (scenes = readScene(model)),
     wants: () => ({ layers: [...view.layers].filter((name) => name !== "real"), charts: [...view.charts] }),
-    paint(frame) {
-      painted = frame;
-      const palette = view.palette();
+    paint(frame, palette, now) {
       if (scenes) paintRuns(frame, palette);
       // the losses move slowly: a tenth of a second is soon enough, and leaves the time to training
-      if (!driver.state.playing || performance.now() - charted > 100) {
+      if (now || performance.now() - charted > 100) {
         charted = performance.now();
         drawChart(frame, palette);
       }
-      write(stepText, frame.step.toLocaleString("en"));
       const keyless = !view.layers.has("heat") || Boolean(frame.slow);
       if (scale.hidden !== keyless) scale.hidden = keyless; // the other grounds bring their own key
       write(low, frame.probability ? `${say("fake")} 0` : `${say("fake")} ${brief(frame.ends[0])}`);
       write(high, frame.probability ? `1 ${say("real")}` : `${brief(frame.ends[1])} ${say("real")}`);
       const quality = Math.round(100 * frame.quality);
       write(score, frame.modes === null ? "" : say("score", { modes: frame.modes, of: view.scene()?.modes ?? "?", quality }));
-      parts.forEach((part) => part.paint?.(frame, view.scene(), palette));
-      if (document.activeElement !== seed && seed.value !== String(frame.seed)) seed.value = frame.seed;
-      root.dataset.step = frame.step;
-      root.dataset.serial = frame.serial;
-      if (performance.now() - described > 1000 || !driver.state.playing) {
+      if (now || performance.now() - described > 1000) {
         described = performance.now();
         describe(frame);
       }
-      root.dispatchEvent(new CustomEvent("gan-lab-painted", { bubbles: true, detail: frame }));
     },
-    told: (message, buffers) => parts.forEach((part) => part.told?.(message, buffers)),
-    update(state) {
-      write(play, state.playing ? `❚❚ ${say("pause")}` : `▶ ${say("play")}`);
-      const help = say(state.playing ? "help_pause" : "help_play");
-      if (play.title !== help) play.title = help;
-      if (!state.playing) {
-        write(rateText, "");
-        if (root.dataset.playing === "true") repaint();
-      } else if (state.rate && performance.now() - rated > 250) {
-        rated = performance.now();
-        write(rateText, ` · ${say("rate", { rate: Math.round(state.rate).toLocaleString("en") })}`);
-      }
-      mark(root, "playing", state.playing);
-      const resting = say(state.frame?.step ? "paused" : "ready");
-      const plain = state.frame ? (state.playing ? say("training") : resting) : say("opening");
-      const kind = state.notice?.kind ?? "plain";
-      write(statusText, state.notice ? (state.notice.text ?? say(kind)) : plain);
-      if (status.dataset.kind !== kind) {
-        status.dataset.kind = kind;
-        status.setAttribute("role", kind === "error" ? "alert" : "status");
-      }
-      if (retry.hidden !== (kind !== "stalled")) retry.hidden = kind !== "stalled";
-      parts.forEach((part) => part.update?.(state));
+    relabel() {
+      write(says, `${say("d_says")} `);
+      chartMenu.setAttribute("aria-label", say("chart_menu"));
+      for (const option of chartMenu.options) write(option, say(`charts.${option.value}`));
     },
   });
-
-  const onScene = () => {
-    scenes = readScene(model);
-    repaint();
-  };
-  model.on("change:scene", onScene);
-
-  const theme = followTheme(root, el, listen, repaint);
-  sizes.observe(stage);
-  sizes.observe(chart);
-
-  theme.look();
-  relabel();
-  driver.add(view);
-
-  return () => {
-    driver.remove(view);
-    parts.forEach((part) => part.stop?.());
-    model.off("change:scene", onScene);
-    base.unlisten();
-    theme.stop();
-    sizes.disconnect();
-    root.remove();
-  };
 }
 
 // Parts that other files bring: the name under which a lesson shows it, how it is made, and where it stands.

@@ -244,7 +244,7 @@ function createWallGrid(view) {
       if (i !== null) turn(i);
     },
     refocus: () => cells[at].button.focus(),
-    paint(frame, scene, palette, by) {
+    show(frame, scene, palette, by) {
       const { wall, arrays } = frame;
       while (cells.length < wall.seeds.length) cells.push(cell(cells.length));
       const now = wallOrder(wall, by);
@@ -291,7 +291,7 @@ function createWallCloser(view) {
   return {
     node,
     canvas,
-    paint(frame, scene, palette, chosen) {
+    show(frame, scene, palette, chosen) {
       node.hidden = chosen === null;
       if (chosen === null) return;
       const { wall, arrays } = frame;
@@ -321,7 +321,7 @@ function createWallShare(view) {
   const scale = element("div", { class: "gan-wall-scale" }, element("span", {}, "0"), element("span", {}, "50 %"), element("span", {}, "100 %"));
   return {
     node: element("div", { class: "gan-wall-share" }, sentence, bar, remark, scale),
-    paint({ wall }) {
+    show({ wall }) {
       write(sentence, wallSentence(view.say, wall));
       write(remark, wallRemark(view.say, wall));
       bar.hidden = scale.hidden = !wall.share;
@@ -351,14 +351,12 @@ function wallTrack({ wall, arrays }, name) {
 }
 
 function createWallView(driver, model, el) {
-  const base = createBase(driver, model);
-  const { setup, root, listen, say, shows, button, seed, readSeed, speed } = base;
+  const base = createBase(driver, model, "wall.first");
+  const { setup, root, listen, say, words, painted, repaint } = base;
   root.classList.add("gan-wall");
   let scenes = readScene(model);
-  let painted = null;
   let chosen = null; // place of the run that is large
   let charted = -Infinity;
-  let rated = -Infinity;
 
   const view = {
     ...base,
@@ -367,35 +365,10 @@ function createWallView(driver, model, el) {
     choose,
   };
 
-  // the bar
-  const play = button("play", () => (driver.state.playing ? rest() : driver.play()), "gan-lab-play");
-  const once = button("step", () => driver.once());
-  const reset = button("reset", () => driver.reset(readSeed()));
-  const bar = element("div", { class: "gan-lab-bar" }, play, once, reset);
-  const words = (key) => {
-    const node = element("span");
-    node.dataset.key = key;
-    return node;
-  };
-  const labelled = (key, input) => {
-    bar.append(element("label", { class: "gan-lab-inline" }, words(key), input));
-    return input;
-  };
-  if (shows("seed")) labelled("wall.first", seed);
-  if (shows("speed")) labelled("speed", speed);
   const order = element("select", {}, ...["seed", "score"].map((value) => element("option", { value })));
   for (const option of order.options) option.dataset.key = `wall.order.${option.value}`;
-  listen(order, "change", () => repaint());
-  labelled("wall.order", order);
-  const languages = base.languages(() => {
-    relabel();
-    shown.update(driver.state);
-    repaint();
-  });
-  if (shows("language")) bar.append(languages);
-  const stepText = element("span", { class: "gan-lab-number" }, "0");
-  const rateText = element("span", { class: "gan-lab-rate" });
-  bar.append(element("div", { class: "gan-lab-counter" }, words("step_label"), " ", stepText, rateText));
+  listen(order, "change", repaint);
+  base.addToBar("wall.order", order);
 
   // pictures
   const share = createWallShare(view);
@@ -404,15 +377,11 @@ function createWallView(driver, model, el) {
   const chart = element("canvas", { class: "gan-wall-chart" });
   chart.setAttribute("role", "img");
   const measure = element("select", { id: unique("measure") });
-  listen(measure, "change", () => repaint());
+  listen(measure, "change", repaint);
   const measureLabel = element("label", { class: "gan-lab-inline", htmlFor: measure.id }, words("wall.measure"));
   const chartLegend = element("div", { class: "gan-wall-legend" });
   chartLegend.dataset.key = "wall.chart.legend";
-  const [realKey, fakeKey] = ["real", "fake"].map((key) => {
-    const node = words(key);
-    node.className = `gan-lab-key gan-lab-key-${key}`;
-    return node;
-  });
+  const [realKey, fakeKey] = ["real", "fake"].map((key) => words(key, `gan-lab-key gan-lab-key-${key}`));
   const scale = element("span", { class: "gan-lab-scale" }, words("d_says"), words("fake"), element("i", { class: "gan-lab-ramp" }), words("real"));
   const legend = element("div", { class: "gan-lab-legend" }, realKey, fakeKey, scale);
 
@@ -421,69 +390,20 @@ function createWallView(driver, model, el) {
   const rules = createMenus(view, "rules");
   const networks = createMenus(view, "networks");
   const dials = createDials(view);
-  const parts = [menus, rules, networks, dials];
   const summary = element("summary");
   summary.dataset.key = "networks_and_rules";
   const more = element("details", { class: "gan-lab-more" }, summary, rules.node, networks.node);
 
-  const retry = button("retry", () => driver.retry(), "gan-lab-retry");
-  retry.hidden = true;
-  const statusText = element("span");
-  const status = element("div", { class: "gan-lab-status" }, statusText, retry);
-  status.setAttribute("role", "status");
-
   const chartBox = element("div", {}, measureLabel, " ", measure, chart, chartLegend);
-  root.append(
-    bar,
-    ...(menus.empty ? [] : [menus.node]),
-    ...(rules.empty && networks.empty ? [] : [more]),
-    share.node,
-    element(
-      "div",
-      { class: "gan-wall-body" },
-      element("div", { class: "gan-wall-wall" }, grid.node, legend),
-      element("div", { class: "gan-wall-side" }, closer.node, chartBox, dials.node),
-    ),
-    status,
-  );
-  el.append(root);
 
   function choose(i) {
     const inside = closer.node.contains(document.activeElement);
     chosen = i;
     grid.choose(i);
-    driver.ask({ type: "look", seed: i === null ? null : painted.wall.seeds[i] });
+    driver.ask({ type: "look", seed: i === null ? null : painted().wall.seeds[i] });
     repaint();
     if (i !== null) closer.node.scrollIntoView({ block: "nearest" }); // on a small screen it is below the wall
     else if (inside) grid.refocus();
-  }
-  function rest() {
-    driver.pause();
-    driver.ask({ type: "rest" }); // the score of exactly this step
-  }
-
-  function repaint() {
-    if (painted && scenes) paint(painted, true);
-  }
-  function paint(frame, now = !driver.state.playing) {
-    const palette = view.palette();
-    const { wall } = frame;
-    grid.paint(frame, view.scene(), palette, order.value);
-    closer.paint(frame, view.scene(), palette, chosen);
-    share.paint(frame);
-    fillMeasures(wall.measures.map(({ name }) => name));
-    // scores come twice a second: a fifth of a second is soon enough for their chart
-    if (now || performance.now() - charted > 200) {
-      charted = performance.now();
-      paintWallChart(chart, wallTrack(frame, measure.value), chosen, say, palette);
-      const text = wallChartWords(say, wall, frame.step, measure.value);
-      if (chart.getAttribute("aria-label") !== text) chart.setAttribute("aria-label", text);
-    }
-    write(stepText, wallCount(frame.step));
-    parts.forEach((part) => part.paint(frame, view.scene(), palette));
-    if (document.activeElement !== seed) seed.value = frame.seed;
-    root.dataset.step = frame.step;
-    root.dataset.serial = frame.serial;
   }
   function fillMeasures(names) {
     if (names.join() !== [...measure.options].map((option) => option.value).join()) {
@@ -492,73 +412,49 @@ function createWallView(driver, model, el) {
     for (const option of measure.options) write(option, say(`wall.measure.${option.value}`));
   }
 
-  function relabel() {
-    root.setAttribute("aria-label", say("wall.title"));
-    root.lang = view.language();
-    for (const node of root.querySelectorAll("[data-key]")) {
-      write(node, say(node.dataset.key));
-      const help = `help_${node.dataset.key}`;
-      node.title = view.has(help) ? say(help) : "";
-    }
-    for (const part of [grid, ...parts]) part.relabel();
-  }
-
-  const shown = {
-    paint(frame) {
-      painted = frame;
-      if (scenes) paint(frame);
-      root.dispatchEvent(new CustomEvent("gan-lab-painted", { bubbles: true, detail: frame }));
+  for (const node of [grid.node, chart, closer.canvas]) base.watch(node);
+  return base.open(el, {
+    title: "wall.title",
+    content: [
+      ...(menus.empty ? [] : [menus.node]),
+      ...(rules.empty && networks.empty ? [] : [more]),
+      share.node,
+      element(
+        "div",
+        { class: "gan-wall-body" },
+        element("div", { class: "gan-wall-wall" }, grid.node, legend),
+        element("div", { class: "gan-wall-side" }, closer.node, chartBox, dials.node),
+      ),
+    ],
+    parts: [grid, menus, rules, networks, dials],
+    scene: () => view.scene(),
+    changed: () => (scenes = readScene(model)),
+    paint(frame, palette, now) {
+      if (!scenes) return;
+      const { wall } = frame;
+      grid.show(frame, view.scene(), palette, order.value);
+      closer.show(frame, view.scene(), palette, chosen);
+      share.show(frame);
+      fillMeasures(wall.measures.map(({ name }) => name));
+      // scores come twice a second: a fifth of a second is soon enough for their chart
+      if (!now && performance.now() - charted < 200) return;
+      charted = performance.now();
+      paintWallChart(chart, wallTrack(frame, measure.value), chosen, say, palette);
+      const text = wallChartWords(say, wall, frame.step, measure.value);
+      if (chart.getAttribute("aria-label") !== text) chart.setAttribute("aria-label", text);
     },
-    update(state) {
-      write(play, state.playing ? `❚❚ ${say("pause")}` : `▶ ${say("play")}`);
-      play.title = say(state.playing ? "help_pause" : "help_play");
-      if (!state.playing) write(rateText, "");
-      else if (state.rate && performance.now() - rated > 250) {
-        rated = performance.now();
-        write(rateText, ` · ${say("wall.rate", { rate: wallCount(Math.round(state.rate)), count: setup.wall })}`);
-      }
-      root.dataset.playing = state.playing;
-      const kind = state.notice?.kind ?? "plain";
-      write(statusText, state.notice ? (state.notice.text ?? say(kind)) : resting(state));
-      if (status.dataset.kind !== kind) {
-        status.dataset.kind = kind;
-        status.setAttribute("role", kind === "error" ? "alert" : "status");
-      }
-      retry.hidden = kind !== "stalled";
-      parts.forEach((part) => part.update(state));
+    rest() {
+      driver.pause();
+      driver.ask({ type: "rest" }); // the score of exactly this step
     },
-  };
-
-  function resting({ playing, frame }) {
-    if (!frame) return say("opening");
-    if (playing) return say("wall.training", { count: setup.wall });
-    return frame.step ? say("wall.paused", { step: wallCount(frame.step), sentence: wallSentence(say, frame.wall) }) : say("ready");
-  }
-
-  const onScene = () => {
-    scenes = readScene(model);
-    repaint();
-  };
-  model.on("change:scene", onScene);
-  const theme = followTheme(root, el, listen, repaint);
-  const sizes = new ResizeObserver(() => {
-    theme.look(); // only now is the widget in the page, on its background
-    repaint();
+    rate: (rate) => say("wall.rate", { rate: shownRate(rate), count: setup.wall }),
+    says({ notice, playing, frame }) {
+      if (notice || !frame) return undefined;
+      if (playing) return say("wall.training", { count: setup.wall });
+      if (!frame.step) return undefined;
+      return say("wall.paused", { step: wallCount(frame.step), sentence: wallSentence(say, frame.wall) });
+    },
   });
-  for (const node of [grid.node, chart, closer.canvas]) sizes.observe(node);
-
-  theme.look();
-  relabel();
-  driver.add(shown);
-
-  return () => {
-    driver.remove(shown);
-    model.off("change:scene", onScene);
-    base.unlisten();
-    theme.stop();
-    sizes.disconnect();
-    root.remove();
-  };
 }
 
 // What the chart shows, in words.
