@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import datetime
 import json
 import os
 import re
@@ -21,6 +22,8 @@ ROOT = Path(__file__).parents[1]
 ARTEFACTS = ROOT / ".artefacts"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]  # fmt: skip
+PATIENCE = 90
+"""Seconds after which what has not come will not: a busy machine is slow, and waiting for a condition loses no time."""
 
 
 def chromium_path() -> str | None:
@@ -48,9 +51,6 @@ def jupyter_lab(folder: Path, python: str = sys.executable):
 
     That is the notebook's address in JupyterLab; with `page="notebooks"` in Notebook 7, `"voila/render"` in Voilà.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     token, home = secrets.token_hex(16), folder / ".jupyter-home"
     home.mkdir(exist_ok=True)
     folders = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "JUPYTERLAB_SETTINGS_DIR",
@@ -61,21 +61,21 @@ def jupyter_lab(folder: Path, python: str = sys.executable):
     quiet = home / "jupyterlab_settings_dir/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
     quiet.parent.mkdir(parents=True, exist_ok=True)
     quiet.write_text('{"fetchNews": "false"}')
-    log = (home / "log.txt").open("w")
-    server = subprocess.Popen(
-        [python, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.port_retries=0",
-         "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}",
-         "--LabApp.news_url=''", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-         "--ServerApp.terminals_enabled=False"],
-        env=os.environ | settings, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    for attempt in range(3):
+        port = free_port()
+        with (home / "log.txt").open("w") as log:
+            server = subprocess.Popen(
+                [python, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
+                 "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={token}",
+                 f"--ServerApp.root_dir={folder}", "--LabApp.news_url=''",
+                 "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+                 "--ServerApp.terminals_enabled=False", "--LanguageServerManager.autodetect=False"],
+                env=os.environ | settings, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        if is_up(server, f"http://127.0.0.1:{port}/api?token={token}"):
+            break
+        assert attempt < 2, (home / "log.txt").read_text()  # else somebody was quicker to take the port
     try:
-        for _ in range(240):
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token={token}", timeout=2).close()
-                break
-            assert server.poll() is None, (home / "log.txt").read_text()
-            time.sleep(0.5)
         yield lambda name, page="lab/tree": f"http://127.0.0.1:{port}/{page}/{name}?token={token}&reset"
     finally:
         server.terminate()
@@ -84,7 +84,25 @@ def jupyter_lab(folder: Path, python: str = sys.executable):
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
-        log.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def is_up(server: subprocess.Popen, address: str) -> bool:
+    """Wait until a server answers; False when it has ended instead."""
+    until = time.monotonic() + 2 * PATIENCE
+    while server.poll() is None:
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(address, timeout=2).close()
+            return True
+        if time.monotonic() > until:
+            server.kill()
+        time.sleep(0.1)
+    return False
 
 
 def write_notebook(path: Path, *cells: str) -> None:
@@ -117,15 +135,22 @@ class Notebook:
         page.on("console", lambda m: self.note(m, origin))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.api = lambda path: origin + f"/api/{path}?" + address.split("?")[1]
+        page.context.set_default_timeout(1000 * PATIENCE)
         page.goto(address)
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
         page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached", timeout=120_000)
-        for _ in range(240):  # the page calls a kernel idle that it is not yet connected to
-            with contextlib.suppress(OSError):  # a server that is just ending another kernel may fail to list them
-                if any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in self.kernels()):
-                    break
-            page.wait_for_timeout(250)
-        page.wait_for_timeout(1000)
+        self.until(self.is_connected, "no kernel is connected")  # a page calls a kernel idle before it is
+
+    def until(self, true, otherwise):
+        """Wait until something is true in Python, while the page goes on."""
+        until = time.monotonic() + PATIENCE
+        while not true():
+            assert time.monotonic() < until, otherwise
+            self.page.wait_for_timeout(100)
+
+    def is_connected(self):
+        with contextlib.suppress(OSError):  # a server that is just ending another kernel may fail to list them
+            return any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in self.kernels())
 
     def note(self, message, origin):
         """Keep an error of the console; a badge's picture that no network brings is none."""
@@ -136,7 +161,7 @@ class Notebook:
             self.errors.append(message.text)
 
     def kernels(self):
-        with urllib.request.urlopen(self.api("kernels"), timeout=10) as answer:
+        with urllib.request.urlopen(self.api("kernels"), timeout=30) as answer:
             return json.load(answer)
 
     def shut_down(self):
@@ -151,18 +176,27 @@ class Notebook:
         self.page.locator(f".lm-Menu-item[data-command='{command}']").click()
 
     def run_all(self, timeout=240):
-        prompts = "() => [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map((n) => n.textContent)"
-        before = self.page.evaluate(prompts)
+        """Run all cells, and wait until the last has run."""
         until = time.monotonic() + timeout
-        while time.monotonic() < until:
-            self.command("Run", "runmenu:run-all")
-            self.page.wait_for_timeout(3000)
-            if self.page.evaluate(prompts) != before:  # else the kernel was not ready to be asked
-                break
-        while not all(any(c.isdigit() for c in text) for text in self.page.evaluate(prompts)):
+        self.forget_prompts()
+        self.command("Run", "runmenu:run-all")
+        asked = time.monotonic()
+        while not all(any(c.isdigit() for c in text) for text in self.prompts()):
             assert not self.failures(), self.failures()
-            assert time.monotonic() < until, f"not run in {timeout} s: {self.page.evaluate(prompts)}"
-            self.page.wait_for_timeout(200)
+            assert time.monotonic() < until, f"not run in {timeout} s: {self.prompts()}"
+            if time.monotonic() > asked + 3 and not "".join(self.prompts()).strip("[]: "):
+                self.command("Run", "runmenu:run-all")  # the kernel was not ready to be asked
+                asked = time.monotonic()
+            self.page.wait_for_timeout(100)
+
+    def prompts(self):
+        return self.page.locator(".jp-CodeCell .jp-InputPrompt").all_text_contents()
+
+    def forget_prompts(self):
+        """Empty the cells' prompts: a number there is from then on that of a new run."""
+        self.page.locator(".jp-CodeCell .jp-InputPrompt").evaluate_all(
+            "nodes => nodes.map((n) => (n.textContent = ''))"
+        )
 
     def failures(self):
         """What the cells have written to the error stream, and their exceptions."""
@@ -171,14 +205,13 @@ class Notebook:
         return [text for each in found for text in each.all_inner_texts()]
 
     def run(self, index):
+        """Run one cell; returns what it has put out."""
         cell = self.page.locator(".jp-CodeCell").nth(index)
+        self.forget_prompts()
         cell.locator(".jp-InputArea-prompt").click()
         self.command("Run", "notebook:run-cell")  # Ctrl+Enter would go to whatever has the focus
-        self.page.wait_for_timeout(300)
         self.page.wait_for_function(
-            "i => /[0-9]/.test(document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')[i].textContent)",
-            arg=index,
-            timeout=60_000,
+            "i => /[0-9]/.test(document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')[i].textContent)", arg=index
         )
         return cell.locator(".jp-OutputArea-output").all_inner_texts()
 
@@ -219,12 +252,20 @@ class OneLab:
     def picture(self):
         return self.root.locator(".gan-lab-stage[role=img]").evaluate("node => node.toDataURL()")
 
-    def advances(self, seconds=30):
+    def advances(self, seconds=PATIENCE):
         """Wait until it has taken more steps."""
         start, until = self.step, time.monotonic() + seconds
         while self.step == start:
             assert time.monotonic() < until, f"no step in {seconds} s"
             self.root.page.wait_for_timeout(50)
+
+    def rests(self):
+        """Wait until it takes no step for half a second; the kernel trains for 25 ms from frame to frame."""
+        before, until = None, time.monotonic() + PATIENCE
+        while self.step != before:
+            assert time.monotonic() < until, "it goes on"
+            before = self.step
+            self.root.page.wait_for_timeout(500)
 
 
 @pytest.fixture(scope="module")
@@ -275,6 +316,7 @@ window.start = async ({ source, css, state, width }) => {
     for (const [event, callback] of [...listeners]) if (event === name) callback(...what);
   };
   window.sent = [];
+  window.answered = 0;
   window.model = {
     state: unpack(state),
     get: (name) => model.state[name],
@@ -282,7 +324,10 @@ window.start = async ({ source, css, state, width }) => {
     off: (event, callback) => listeners.forEach((pair) => pair[1] === callback && listeners.delete(pair)),
     send: (message) => {
       sent.push(JSON.parse(JSON.stringify(message)));
-      const play = (answers) => answers.forEach(([how, ...what]) => window[how](...what));
+      const play = (answers) => {
+        answers.forEach(([how, ...what]) => window[how](...what));
+        window.answered += 1;
+      };
       if (window.kernel) window.kernel(message).then(play);
     },
     listeners,
@@ -321,10 +366,42 @@ class Bare:
     state: tuple[str, ...]  # the parts of it that the page sees
 
     def __init__(self, page, widget):
-        self.page, self.widget, self.errors = page, widget, []
+        self.page, self.widget, self.errors, self.held = page, widget, [], False
+        page.set_default_timeout(1000 * PATIENCE)
         page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.evaluate(f"() => {{ {HARNESS} }}")
+
+    def hold(self):
+        """Stop the page's clock, before the start: from then on `passes` alone moves it, on a busy machine too."""
+        self.held = True
+        self.page.clock.install(time=datetime.datetime(2026, 1, 1))
+        self.page.clock.pause_at(datetime.datetime(2026, 1, 1, 1))
+        return self
+
+    def passes(self, milliseconds):
+        """Let some time pass in the page: pictures painted and timers gone off, in their order."""
+        if self.held:
+            return self.page.clock.run_for(milliseconds)
+        self.page.evaluate("wait => new Promise((done) => setTimeout(done, wait))", milliseconds)
+
+    def settles(self):
+        """Let the page paint: what a press or an answer sets off has happened by then, or will not."""
+        if self.held:
+            return self.passes(60)
+        self.page.evaluate("async () => { for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame); }")
+
+    def rests(self):
+        """Wait until the wired kernel has answered all that the page has sent, and the page has painted it."""
+        self.wait("answered === sent.length")
+        self.settles()
+
+    def until(self, true):
+        """Wait until something is true in Python, while the page goes on."""
+        until = time.monotonic() + PATIENCE
+        while not true():
+            assert time.monotonic() < until, f"not true in {PATIENCE} s"
+            self.passes(20)
 
     def start(self, width=None, **changes):
         """Show the widget, with some of its state changed."""
@@ -363,11 +440,21 @@ class Bare:
     def sent(self):
         return self.page.evaluate("sent")
 
-    def wait(self, condition):
-        self.page.wait_for_function(condition, timeout=20_000)
+    def wait(self, condition, arg=None):
+        """Wait until a condition holds in the page; a clock that is held goes on until then, in small steps."""
+        if not self.held:
+            return self.page.wait_for_function(condition, arg=arg)
+        self.until(lambda: self.page.evaluate(condition, arg))
 
     def press(self, name):
         self.page.get_by_role("button", name=name).click()
+
+    def press_when(self, condition, button):
+        """Press a button (a selector) in the very picture in which a condition comes true: later may be too late."""
+        self.wait(
+            f"([button]) => ({condition}) && (document.querySelector(button).click(), true)",
+            [button],
+        )
 
 
 class ExplorerPage(Bare):
@@ -418,11 +505,10 @@ class ExplorerPage(Bare):
 
     def expect(self, name, value):
         """Wait until a number on the page is this one."""
-        self.page.wait_for_function(
+        self.wait(
             "([name, value]) => Math.abs(document.querySelector(`.gan-explorer-number[data-name='${name}']`)"
             ".dataset.value - value) <= 1e-6 * (1 + Math.abs(value))",
-            arg=[name, value],
-            timeout=20_000,
+            [name, value],
         )
 
     def wait_answered(self):
@@ -466,3 +552,28 @@ class ExplorerPage(Bare):
             }""",
             [colour, [*map(float, place)]],
         )
+
+
+# ---- fixtures of bare pages ----
+
+
+@pytest.fixture
+def pages(browser):
+    """Opens widgets in bare pages, each in a context of its own; at the end none may have met an error."""
+    made = []
+
+    def open_(kind, widget, **context):
+        made.append(kind(browser.new_context(**context).new_page(), widget))
+        return made[-1]
+
+    yield open_
+    for each in made:
+        each.page.context.close()
+    assert [error for each in made for error in each.errors] == []
+
+
+@pytest.fixture
+def show(pages):
+    """Shows an explorer in a wide and light page, with its own Python behind it."""
+    context = {"viewport": {"width": 1100, "height": 900}, "color_scheme": "light"}
+    return lambda view: pages(ExplorerPage, view, **context).wire().start()
