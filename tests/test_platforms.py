@@ -1,6 +1,7 @@
 """The default lab in each front end that runs here: JupyterLab, Notebook 7 and Voilà, in chromium."""
 
 import re
+import time
 
 import browsing
 import pytest
@@ -27,6 +28,7 @@ def open_lab(browser, server):
 
     def make(name):
         page = browser.new_context(viewport={"width": 1280, "height": 1100}).new_page()
+        page.set_default_timeout(2000 * browsing.PATIENCE)  # Voilà answers when the cells have run
         made.append((name, page, None))
         address = server("lab.ipynb", FRONT_ENDS[name])
         if name == "Voilà":  # runs the cells itself
@@ -34,7 +36,7 @@ def open_lab(browser, server):
         else:
             made[-1] = (name, page, Notebook(page, address))
             made[-1][2].run_all()
-        page.locator(".gan-lab[data-step]").first.wait_for(timeout=120_000)
+        page.locator(".gan-lab[data-step]").first.wait_for()
         return OneLab(page.locator(".gan-lab").first)
 
     yield make
@@ -51,7 +53,7 @@ def hold(live, name):
     slider = live.root.locator(f".gan-lab-dial[data-name={name}] input[type=range]")
     slider.focus()
     slider.press("Home")
-    assert slider.get_attribute("aria-valuetext") == "0"
+    live.root.locator(f".gan-lab-dial[data-name={name}] [aria-valuetext='0']").wait_for()
 
 
 @pytest.mark.browser
@@ -61,24 +63,21 @@ def test_the_lab_opens_trains_and_a_slider_acts(open_lab, name):
     assert live.step == 0
     before = live.picture()
     live.press("Play")
-    live.advances(120)
+    live.advances()
     live.advances()
     assert live.picture() != before
     # with both learning rates at 0 steps go on and nothing learns: that the picture rests shows that the sliders acted
     hold(live, "lr_g")
     hold(live, "lr_d")
-    page = live.root.page
-    page.wait_for_timeout(1500)
-    resting, start = live.picture(), live.step
-    live.advances()
-    page.wait_for_timeout(500)
-    assert live.step > start
-    assert live.picture() == resting
+    until, resting = time.monotonic() + browsing.PATIENCE, []
+    while len(resting) < 5:  # pictures one after the other, all the same
+        assert time.monotonic() < until, "it goes on learning"
+        live.advances()
+        picture = live.picture()
+        resting = [*resting, picture] if picture in resting else [picture]
     live.press("Pause")
-    page.wait_for_timeout(500)
-    start = live.step
-    page.wait_for_timeout(500)
-    assert live.step == start
+    live.rests()
+    assert live.picture() == resting[0]
 
 
 def test_the_page_on_platforms_names_the_versions_that_are_tested():
