@@ -11,7 +11,7 @@ from gan_jax import lab, nets
 from gan_jax.lab import Session
 from gan_jax.train import Gan
 
-browser = browsing.browser
+browser, pages = browsing.browser, browsing.pages
 GAN = Gan(nets.mlp(2, 16, 2), nets.mlp(2, 16, 1), batch_size=32)
 
 
@@ -35,29 +35,21 @@ class Bare(browsing.Bare):
 
     def at(self, name):
         """Wait until slow motion stands at a stage; "" for outside it."""
-        self.page.wait_for_function(
-            "name => (document.querySelector('.gan-lab-graph').dataset.stage ?? '') === name", arg=name, timeout=60_000
-        )
+        self.wait("name => (document.querySelector('.gan-lab-graph').dataset.stage ?? '') === name", name)
 
     def box(self, name):
         return self.graph.locator(f".gan-lab-graph-{name} .gan-lab-graph-number").text_content()
 
 
 @pytest.fixture
-def shown(browser):
-    made = []
-
-    def make(width=700, **context):
+def shown(pages):
+    def make(width=700, held=False, **context):
         widget = lab.open(GAN, controls=["overview", "lr_d"], language="en")
         widget.advance(20)
-        page = browser.new_context(viewport={"width": max(width, 400), "height": 1200}, **context).new_page()
-        made.append(Bare(page, widget))
-        return made[-1].wire().start(width=width)
+        page = pages(Bare, widget, viewport={"width": max(width, 400), "height": 1200}, **context)
+        return (page.hold() if held else page).wire().start(width=width)
 
-    yield make
-    for each in made:
-        assert each.errors == []
-        each.page.context.close()
+    return make
 
 
 def weights(game):
@@ -126,7 +118,7 @@ def test_leaving_in_the_middle_and_the_ways_about(shown):
     page.press("Leave")
     page.at("")
     assert page.widget.session.game is before
-    page.page.wait_for_function("() => !document.querySelector('.gan-lab-graph-words').textContent")
+    page.wait("!document.querySelector('.gan-lab-graph-words').textContent")
     assert page.picture() == resting
     assert page.lit == set()
     page.press("Slow motion")
@@ -167,10 +159,10 @@ def test_a_dial_is_heard_in_slow_motion(shown):
     page = shown()
     page.press("Slow motion")
     page.at("d_latent")
-    for _ in range(5):
+    for name in list(STAGES)[1:6]:
         page.press("Next")
-        page.page.wait_for_timeout(100)
-    page.at("d_update")
+        page.at(name)
+    assert name == "d_update"
     moved = page.picture()
     page.widget.set("lr_d", 0.0)  # silently: the page asks again below
     page.press("Back")
@@ -182,30 +174,37 @@ def test_a_dial_is_heard_in_slow_motion(shown):
 
 
 WATCH = """
-() => new Promise((done) => {
-  const svg = document.querySelector(".gan-lab-graph-drawing"), seen = [];
-  const observer = new MutationObserver((all) => seen.push([...new Set(all.map((one) => one.attributeName))]));
-  observer.observe(svg, { attributes: true, subtree: true });
-  setTimeout(() => { observer.disconnect(); done(seen); }, 2000);
-})
+window.changes = [];
+new MutationObserver((all) => changes.push([...new Set(all.map((one) => one.attributeName))]))
+  .observe(document.querySelector(".gan-lab-graph-drawing"), { attributes: true, subtree: true });
 """
+
+
+def seen(page):
+    """Which attributes of the overview change together in two seconds of the page's clock."""
+    page.page.evaluate("window.changes = []")
+    for _ in range(20):  # the kernel answers in between
+        page.passes(100)
+    return page.page.evaluate("changes")
 
 
 @pytest.mark.browser
 def test_in_play_it_pulses_calmly_and_never_without_leave(shown):
-    page = shown()
+    page = shown(held=True)
+    page.page.evaluate(WATCH)
     page.press("Play")
-    seen = page.page.evaluate(WATCH)
-    assert 1 <= sum("data-lit" in names for names in seen) <= 5
-    assert 1 <= sum("stroke-dashoffset" in names for names in seen) <= 20
-    assert len(seen) <= 20  # ten repaints a second at most
+    changes = seen(page)
+    assert 1 <= sum("data-lit" in names for names in changes) <= 5
+    assert 1 <= sum("stroke-dashoffset" in names for names in changes) <= 20
+    assert len(changes) <= 20  # ten repaints a second at most
     page.press("Pause")
-    page.page.wait_for_timeout(300)
-    assert page.page.evaluate(WATCH) == []
-    calm = shown(reduced_motion="reduce")
+    page.rests()
+    assert seen(page) == []
+    calm = shown(held=True, reduced_motion="reduce")
     calm.press("Play")
-    calm.page.wait_for_timeout(500)
-    assert calm.page.evaluate(WATCH) == []
+    calm.wait("document.querySelector('.gan-lab-graph-drawing').dataset.lit")
+    calm.page.evaluate(WATCH)
+    assert seen(calm) == []
     assert {"loss_d", "loss_g"} <= calm.lit
 
 
