@@ -9,7 +9,7 @@ import pytest
 from gan_jax import lab, losses, nets
 from gan_jax.train import Gan, Hyperparams
 
-browser = browsing.browser
+browser, pages = browsing.browser, browsing.pages
 
 SMALL = Gan(nets.mlp(2, 16, 2), nets.mlp(2, 16, 1), batch_size=32)
 
@@ -47,21 +47,16 @@ class Wall(browsing.Bare):
 
 
 @pytest.fixture
-def shown(browser):
+def shown(pages):
     """Shows a wall with its own Python behind it."""
-    made = []
 
-    def make(widget, width=None, **context):
-        page = Wall(browser.new_context(**context).new_page(), widget).wire()
-        made.append(page)
-        page.start(width=width)
+    def make(widget, **context):
+        page = pages(Wall, widget, **context).wire().start()
         page.wait("document.querySelectorAll('.gan-wall-run').length > 0")
+        page.rests()
         return page
 
-    yield make
-    for each in made:
-        assert each.errors == []
-        each.page.context.close()
+    return make
 
 
 @pytest.mark.browser
@@ -72,7 +67,8 @@ def test_all_pictures_change_while_it_trains_and_stand_still_when_it_pauses(show
     page.press("Play")
     page.wait_step(60)
     page.press("Pause")
-    page.wait("document.querySelector('.gan-lab-status').innerText.startsWith('Paused at step')")
+    page.rests()
+    assert page.status.startswith("Paused at step")
     after = page.pictures()
     assert all(one != other for one, other in zip(before, after, strict=True))
     assert page.chart() != chart
@@ -80,11 +76,12 @@ def test_all_pictures_change_while_it_trains_and_stand_still_when_it_pauses(show
     assert "of 6 seeds reach all 8 modes" in page.page.locator(".gan-wall-sentence").inner_text()
     assert "95 % interval" in page.page.locator(".gan-wall-remark").inner_text()
     serial = page.root.get_attribute("data-serial")
-    page.page.wait_for_timeout(300)
+    page.passes(200)
     assert page.root.get_attribute("data-serial") == serial
     page.press("Reset")
-    page.wait("document.querySelector('.gan-wall').dataset.step === '0'")
-    page.wait("!document.querySelector('.gan-lab-status').innerText.startsWith('Paused')")
+    page.rests()
+    assert page.step == 0
+    assert not page.status.startswith("Paused")
     assert page.pictures() == before
 
 
@@ -95,9 +92,10 @@ def test_one_run_is_enlarged_by_mouse_and_by_keys(shown):
     closer = page.page.locator(".gan-wall-closer")
     assert not closer.is_visible()
     page.runs.nth(4).click()
-    page.wait("document.querySelector('.gan-wall-closer strong').innerText.startsWith('Seed 4')")
+    page.rests()
+    assert page.page.locator(".gan-wall-closer strong").inner_text().startswith("Seed 4")
     assert widget.session.closer == 4
-    page.wait("model.state && document.querySelector('.gan-wall-closer canvas').width > 200")
+    assert page.page.locator(".gan-wall-closer canvas").evaluate("node => node.width") > 200
     assert page.runs.nth(4).get_attribute("aria-pressed") == "true"
     assert "wall.pick(4)" in closer.inner_text()
     keys = page.page.keyboard
@@ -113,6 +111,7 @@ def test_one_run_is_enlarged_by_mouse_and_by_keys(shown):
     page.press("Close")
     assert not closer.is_visible()
     assert page.page.evaluate("document.activeElement.dataset.place") == "8"
+    page.rests()
     assert widget.session.closer is None
 
 
@@ -135,6 +134,7 @@ def test_a_diverged_run_is_marked_and_the_end_of_all_is_told(shown):
     assert sorted(order[-len(lost) :]) == lost
     page.press("Play")
     page.wait("document.querySelector('.gan-wall').dataset.playing === 'false'")
+    page.rests()
     assert "all 8 runs have diverged" in page.status
     assert page.page.locator(".gan-lab-status").get_attribute("role") == "alert"
     assert "8 have diverged." in page.page.locator(".gan-wall-remark").inner_text()
@@ -148,7 +148,8 @@ def test_a_dial_a_menu_and_the_language_reach_all_runs(shown):
     slider.focus()
     before = widget.session.desk.hyper.lr_g
     page.page.keyboard.press("ArrowRight")
-    page.wait("sent.at(-1).type === 'set'")
+    assert page.sent[-1]["type"] == "set"
+    page.rests()
     assert widget.session.desk.hyper.lr_g > before
     page.page.locator("[data-name='target'] select").select_option("spiral")
     page.wait("document.querySelector('.gan-wall-sentence').innerText.startsWith('4 seeds')")
@@ -181,5 +182,5 @@ def test_a_message_cut_short_paints_nothing(shown):
     before = page.pictures()
     cut = base64.b64encode(block[:1000]).decode()
     page.page.evaluate("([m, b]) => receive(m, b)", [content | {"serial": 10**6}, cut])
-    page.page.wait_for_timeout(100)
+    page.settles()
     assert page.pictures() == before
