@@ -8,7 +8,7 @@ import pytest
 from gan_jax import lab, nets
 from gan_jax.train import Gan
 
-browser = browsing.browser
+browser, pages = browsing.browser, browsing.pages
 pytestmark = pytest.mark.browser
 
 
@@ -54,12 +54,11 @@ def widget():
 
 
 @pytest.fixture
-def bare(browser, widget):
-    page = Bare(browser.new_context().new_page(), widget).wire().start(width=900)
+def bare(pages, widget):
+    page = pages(Bare, widget).wire().start(width=900)
     page.wait_at(500)
-    yield page
-    assert page.errors == []
-    page.page.context.close()
+    page.rests()
+    return page
 
 
 def weights(widget):
@@ -141,8 +140,9 @@ def test_undo_and_redo_by_button_and_by_key(bare, widget):
     slider = bare.page.get_by_label("Learning rate of D", exact=True)
     slider.evaluate("(node) => { for (const place of [60, 61, 62, 63]) {"
                     " node.value = place; node.dispatchEvent(new Event('input', { bubbles: true })); } }")  # fmt: skip
+    bare.rests()
     moved = widget.session.hyper.lr_d
-    assert moved != 1e-3
+    assert moved == bare.sent[-1]["value"] != 1e-3
     undo = bare.page.get_by_role("button", name="Undo")
     bare.wait("document.querySelector('.gan-lab-timebar-undo').title === 'Undo: Learning rate of D (Ctrl+Z)'")
     undo.click()  # the drag as a whole
@@ -161,7 +161,7 @@ def test_undo_and_redo_by_button_and_by_key(bare, widget):
     bare.page.get_by_label("String:").focus()
     before = len(bare.sent)
     bare.page.keyboard.press("Control+z")
-    bare.page.wait_for_timeout(200)
+    bare.settles()
     assert len(bare.sent) == before
 
 
@@ -170,10 +170,10 @@ def test_a_run_is_shared_and_restored_from_its_string(bare, widget):
     bare.page.get_by_text("Share or restore this run").click()
     bare.press("Copy code")
     text = bare.page.locator(".gan-lab-timebar-text")
-    bare.page.wait_for_function("document.querySelector('.gan-lab-timebar-text').value.includes('train.init')")
+    bare.wait("document.querySelector('.gan-lab-timebar-text').value.includes('train.init')")
     assert text.input_value() == str(widget.state)
     bare.press("Copy string")
-    bare.page.wait_for_function("document.querySelector('.gan-lab-timebar-text').value.startsWith('gan1.')")
+    bare.wait("document.querySelector('.gan-lab-timebar-text').value.startsWith('gan1.')")
     string = text.input_value()
     assert len(string) < 300
     bare.press("Reset")
@@ -189,23 +189,20 @@ def test_a_run_is_shared_and_restored_from_its_string(bare, widget):
     assert bare.page.locator(".gan-lab").get_attribute("data-step") == "500"
 
 
-def test_a_lesson_may_leave_the_bar_out(browser):
+def test_a_lesson_may_leave_the_bar_out(pages):
     gan = Gan(nets.mlp(2, 16, 2), nets.mlp(2, 16, 1), batch_size=32)
-    page = Bare(browser.new_context().new_page(), lab.open(gan, controls=["lr_g"])).start()
+    page = pages(Bare, lab.open(gan, controls=["lr_g"])).start()
     assert page.page.locator(".gan-lab-timebar").count() == 0
-    page.page.context.close()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_it_fits_a_small_screen(browser, widget, theme):
+def test_it_fits_a_small_screen(pages, widget, theme):
     widget.session.travel(100)
     widget.set("lr_d", 0.01)
     widget.advance(10)
     widget.branch(50)
-    context = browser.new_context(color_scheme=theme, viewport={"width": 360, "height": 800})
-    page = Bare(context.new_page(), widget).wire().start()
+    page = pages(Bare, widget, color_scheme=theme, viewport={"width": 360, "height": 800}).wire().start()
     page.wait("document.querySelectorAll('.gan-lab-timebar-tab').length === 2")
     page.page.get_by_text("Share or restore this run").click()
     inside = "[...document.querySelectorAll('.gan-lab-timebar *')].every((node) =>"
     assert page.page.evaluate(f"{inside} node.getBoundingClientRect().right <= innerWidth)")
-    context.close()
