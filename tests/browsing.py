@@ -393,8 +393,12 @@ class Bare:
 
     def rests(self):
         """Wait until the wired kernel has answered all that the page has sent, and the page has painted it."""
-        self.wait("answered === sent.length")
+        rest = "answered === sent.length"
+        self.wait(rest)
         self.settles()
+        while not self.page.evaluate(rest):  # what was painted has led to the next question
+            self.wait(rest)
+            self.settles()
 
     def until(self, true):
         """Wait until something is true in Python, while the page goes on."""
