@@ -83,11 +83,20 @@ def test_the_spectrum_draws_each_eigenvalue_and_judges_the_worst(of):
     left, right, bottom, top = axes.get_xlim() + axes.get_ylim()
     assert (left < -0.5, right > 1.5, bottom < -1, top > 1) == (True,) * 4
     words = {
-        "step": ["|λ| 0.7071, inside the unit circle", "|λ| 1.0000, on the unit circle", "|λ| 1.5000, outside"],
+        "step": ["|μ| 0.7071, inside the unit circle", "|μ| 1.0000, on the unit circle", "|μ| 1.5000, outside"],
         "field": ["real part -0.5, left of", "real part 0, on the imaginary axis", "real part 1.5, right of"],
     }[of]
     for name, word in zip(sets, words, strict=True):
         assert re.search(rf"{name}: 2 eigenvalues, largest .*?{re.escape(word)}", plots.alt(picture))
+
+
+@pytest.mark.parametrize(
+    ("real", "words"),
+    [(1.78e-4, "hardly grows or decays"), (-1.78e-4, "hardly grows or decays"), (2e-3, "diverges"), (0, "on the imag")],
+)
+def test_a_field_s_eigenvalue_next_to_the_axis_is_said_to_turn(real, words):
+    assert words in plots.alt(plots.spectrum({"a": np.array([real + 1j, real - 1j])}, of="field"))
+    assert "so steps diverge" in plots.alt(plots.spectrum({"a": np.array([1 + 0.01j])}))  # a slow spiral is one
 
 
 def test_the_stable_side_of_the_spectrum_is_shaded():

@@ -70,14 +70,14 @@ def eigenvalues(found: Spectra, window: str) -> Panel:
         across, up = (-half, half), (-half, half)
     # the circle is drawn where it is seen: magnified, 720 points would leave corners
     angle = CIRCLE if window == "whole" else np.linspace(-1.6, 1.6, 721) * min(1.0, 1.5 * half)
-    marks: list[Mark] = [Curve(np.cos(angle), np.sin(angle), "|λ| = 1", "quiet")]
+    marks: list[Mark] = [Curve(np.cos(angle), np.sin(angle), "|μ| = 1", "quiet")]
     leads = np.abs(values) >= found.radius * (1 - 1e-9)
     marks.append(Dots(values[~leads].real, values[~leads].imag, "", "quiet", 4.0))
     for upper in (True, False):
         lead = values[leads & ((values.imag >= -1e-12) == upper)]
         if len(lead):
-            marks.append(Dots(lead.real, lead.imag, f"|λ| = {found.radius:.5g}" if upper else "", "accent", 6.0))
-    title = "Eigenvalues λ of one step" if len(values) else "Not smooth at 0: no eigenvalues"
+            marks.append(Dots(lead.real, lead.imag, f"|μ| = {found.radius:.5g}" if upper else "", "accent", 6.0))
+    title = "Eigenvalues μ of one step" if len(values) else "Not smooth at 0: no eigenvalues"
     return Panel(marks, across, up, title, "real part", "imaginary part", square=True)
 
 

@@ -166,10 +166,13 @@ def _number(value: float) -> str:
 
 
 def _draw_bar(picture: Picture, axes: Axes, image: Any, score: str, best: Real | None) -> None:
-    """A colour bar with the score's name above it, and the perfect generator's among its ticks."""
+    """A colour bar with the score's name above it, or along it if long, and the perfect generator's among its ticks."""
     bar = picture.colorbar(image, ax=axes, fraction=0.06, pad=0.03)
     bar.outline.set_visible(False)
-    bar.ax.set_title(score, fontsize=9.5, fontweight="normal", loc="left", pad=6)
+    if len(score) <= 12:
+        bar.ax.set_title(score, fontsize=9.5, fontweight="normal", loc="left", pad=6)
+    else:  # above the bar it would leave the picture
+        bar.set_label(score, fontsize=9.5)
     low, high = image.get_clim()
     if best is None or not low <= best <= high:
         return

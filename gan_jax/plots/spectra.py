@@ -20,6 +20,7 @@ class _Side(NamedTuple):
         border: between decay and growth.
         named: how the largest number is written, with a place for it.
         stable, on, unstable: in words, where the largest number lies below the border, on it, above it.
+        close: how near to the border, as a share of the largest modulus, tells neither side apart in a run; in words.
         shaded: what the shaded side means.
     """
 
@@ -29,6 +30,7 @@ class _Side(NamedTuple):
     stable: str
     on: str
     unstable: str
+    close: tuple[float, str]
     shaded: str
 
 
@@ -36,12 +38,13 @@ SIDES: Menu[_Side] = Menu(
     "kind of eigenvalues",
     {
         "step": _Side(
-            np.abs, 1.0, "largest |λ| {:.4f}", "inside the unit circle, so steps converge", "on the unit circle",
-            "outside the unit circle, so steps diverge", "shaded: inside the unit circle, steps converge",
+            np.abs, 1.0, "largest |μ| {:.4f}", "inside the unit circle, so steps converge", "on the unit circle",
+            "outside the unit circle, so steps diverge", (0.0, ""), "shaded: inside the unit circle, steps converge",
         ),
         "field": _Side(
             np.real, 0.0, "largest real part {:.3g}", "left of the imaginary axis, so the flow converges",
             "on the imaginary axis", "right of the imaginary axis, so the flow diverges",
+            (1e-3, "next to the imaginary axis, so the flow turns and hardly grows or decays"),
             "shaded: left of the axis, the flow converges",
         ),
     },
@@ -67,7 +70,7 @@ def spectrum(
         The picture. Beside each name stands the number that decides: the largest modulus, or the largest real part.
 
     >>> print(spectrum({"simultaneous": np.array([1 - 0.5j, 1 + 0.5j])}).alt)
-    Eigenvalues of one step on the complex plane. simultaneous: 2 eigenvalues, largest |λ| 1.1180, outside the unit
+    Eigenvalues of one step on the complex plane. simultaneous: 2 eigenvalues, largest |μ| 1.1180, outside the unit
     circle, so steps diverge.
     """
     side = SIDES[of]
@@ -92,7 +95,7 @@ def spectrum(
     axes.set(xlabel="real part", ylabel="imaginary part")
     words = [
         f"{name}: {len(values)} eigenvalue{'s' if len(values) > 1 else ''}, {side.named.format(numbers[name])}, "
-        f"{_judged(side, numbers[name])}"
+        f"{_judged(side, numbers[name], values)}"
         for name, values in sets.items()
     ]
     whose = "one step" if of == "step" else "the field"
@@ -117,9 +120,12 @@ def _described(array: np.ndarray) -> str:
     return f"shape {array.shape}{lost}"
 
 
-def _judged(side: _Side, number: float) -> str:
+def _judged(side: _Side, number: float, values: np.ndarray) -> str:
     if abs(number - side.border) < 1e-6:  # rounding of an eigenvalue that lies on it
         return side.on
+    share, close = side.close
+    if abs(number - side.border) < share * np.abs(values).max():
+        return close
     return side.stable if number < side.border else side.unstable
 
 
