@@ -42,6 +42,12 @@ def _from_0(text: str) -> int:
     return _whole(text, 0)
 
 
+def _seed(text: str) -> int:
+    if (number := _whole(text, 0)) >= 2**32:
+        raise argparse.ArgumentTypeError(f"expected a seed below {2**32:,}, got {text!r}")
+    return number
+
+
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     top = argparse.ArgumentParser(
@@ -52,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     actions = top.add_subparsers(dest="action", required=True, metavar="{presets,train,sample,evaluate}")
 
     shown = actions.add_parser("presets", help="show the presets, what each costs and reaches")
-    shown.add_argument("name", nargs="?", metavar="PRESET", help="show all settings of one")
+    shown.add_argument("name", nargs="?", metavar="PRESET", help="show all that can be set in one, with its value")
 
     begin = actions.add_parser(
         "train",
@@ -62,10 +68,15 @@ def parser() -> argparse.ArgumentParser:
         ),
     )
     begin.add_argument("preset", metavar="PRESET", help=f"one of {', '.join(PRESETS)}")
-    begin.add_argument("--data", metavar="NAME", help=f"one of {', '.join(SOURCES)}; the preset's own when left out")
-    begin.add_argument("--steps", type=_whole, metavar="N", help="where the run ends; the preset's when left out")
-    begin.add_argument("--folder", type=Path, metavar="OUT", help="where all is written; runs/PRESET when left out")
-    begin.add_argument("--seed", type=int, default=0, help="all of the run's randomness follows from it; 0")
+    begin.add_argument("--data", metavar="NAME", help=f"real samples: {', '.join(SOURCES)} (default: the preset's)")
+    begin.add_argument("--steps", type=_whole, metavar="N", help="step at which the run ends (default: the preset's)")
+    begin.add_argument("--folder", type=Path, metavar="OUT", help="folder of the run (default: runs/PRESET)")
+    begin.add_argument(
+        "--seed", type=_seed, default=0, metavar="N", help="number all randomness follows from (default: 0)"
+    )
+    begin.add_argument(
+        "--devices", type=_whole, default=1, metavar="N", help="devices that share each batch (default: 1)"
+    )
     begin.add_argument(
         "--set",
         action="append",
@@ -73,48 +84,54 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=VALUE",
         dest="changes",
-        help="change a dial (lr_g=2e-4), a rule (batch_size=128), or a network (width=32)",
+        help="dials (lr_g=2e-4), rules (batch_size=128), networks (width=32); `presets PRESET` lists all",
     )
     begin.add_argument(
         "--every",
         type=_whole,
         metavar="N",
-        help="steps between two pictures, scores and saves; a twentieth of the run when left out",
+        help="steps between two pictures, scores and saves (default: a twentieth of --steps)",
     )
-    begin.add_argument("--log", type=_whole, metavar="N", help="steps between two rows of losses; a tenth of --every")
+    begin.add_argument(
+        "--log", type=_whole, metavar="N", help="steps between two rows of metrics.csv (default: a tenth of --every)"
+    )
     begin.add_argument(
         "--scored",
         type=_from_0,
         metavar="N",
         default=1000,
-        help="samples a score while training, 0 for no scores; 1000",
+        help="samples for each score while training, 0 for no scores (default: 1000)",
     )
-    begin.add_argument("--quiet", action="store_true", help="no progress bar")
+    begin.add_argument("--quiet", action="store_true", help="do not say how far it is")
 
     draw = actions.add_parser(
         "sample",
         help="draw samples of a trained GAN",
         description="Draw samples into a picture (.png) or an array (.npy).",
     )
-    draw.add_argument("--folder", type=Path, required=True, metavar="OUT", help="what train was given")
-    draw.add_argument("--n", type=_whole, help="how many; 64 images, or 1,000 points")
-    draw.add_argument(
-        "--out", type=Path, metavar="FILE", help="a .png or .npy; samples.png in the folder when left out"
-    )
-    draw.add_argument("--label", type=int, help="of one class only, where the generator is told labels")
+    draw.add_argument("--folder", type=Path, required=True, metavar="OUT", help="folder of the run")
+    draw.add_argument("--n", type=_whole, metavar="N", help="samples (default: a sheet of images, or 1000 points)")
+    draw.add_argument("--out", type=Path, metavar="FILE", help=".png or .npy to write (default: OUT/samples.png)")
+    draw.add_argument("--label", type=int, metavar="N", help="class of all samples, of a generator that is told labels")
 
     judge = actions.add_parser(
         "evaluate",
         help="score a trained GAN",
         description="Score samples, each score beside what as many real samples get.",
     )
-    judge.add_argument("--folder", type=Path, required=True, metavar="OUT", help="what train was given")
-    judge.add_argument("--n", type=_whole, default=2500, help="samples; 2500")
+    judge.add_argument("--folder", type=Path, required=True, metavar="OUT", help="folder of the run")
+    judge.add_argument(
+        "--n",
+        type=_whole,
+        default=2500,
+        metavar="N",
+        help="samples; of images, half of the data at most (default: 2500)",
+    )
 
     for action in (draw, judge):
-        action.add_argument("--step", type=int, help="of which save; the last one when left out")
-        action.add_argument("--seed", type=int, default=1, help="of the latents; 1")
-        action.add_argument("--averaged", action="store_true", help="with the running average of G's weights")
+        action.add_argument("--step", type=int, metavar="N", help="step of the save to take (default: the last one)")
+        action.add_argument("--seed", type=_seed, default=1, metavar="N", help="seed of the latents (default: 1)")
+        action.add_argument("--averaged", action="store_true", help="take the running average of G's weights")
     return top
 
 
@@ -159,13 +176,15 @@ def _train(asked: argparse.Namespace, command: str) -> int:
     steps = asked.steps or PRESETS[asked.preset].steps
     every = asked.every or max(steps // 20, 1)
     pace = training.Pace(steps, every, asked.log or max(every // 10, 1), asked.scored)
+    mesh = training.across(settings, asked.devices)
+    scoring.check_scored(settings.target(), asked.scored)
     folder = Folder(asked.folder or Path("runs") / asked.preset)
-    state = training.start(folder, settings, print)
+    state = training.start(folder, settings, print, asked.devices)
     if int(state.step) >= steps:
         print(f"{folder.path} stands at step {int(state.step):,} already; ask for more with --steps")
         return 0
     try:
-        stopped = training.run(folder, settings, state, pace, quiet=asked.quiet)
+        stopped = training.run(folder, settings, state, pace, quiet=asked.quiet, mesh=mesh)
     except KeyboardInterrupt:
         print(f"\nstopped at once; saved up to step {folder.step:,}. To go on: {command}")
         return 128 + signal.SIGINT

@@ -20,7 +20,6 @@ import numpy as np
 from tqdm import tqdm
 
 from .. import data, train
-from ..errors import Diverged
 from ..protocols.protocol import duration, per_second
 from ..protocols.runs import device, today
 from ..protocols.tables import with_spread
@@ -28,7 +27,7 @@ from ..train import Hyperparams
 from . import scoring
 from .networks import NETWORKS
 from .presets import PRESETS, Preset
-from .settings import Settings, choose
+from .settings import Settings, choose, usual_rules
 
 NOT_REACHED = "not measured"
 
@@ -158,18 +157,19 @@ def measure(preset: Preset, seeds: int, command: str, *, steps: int | None = Non
         for seed in range(seeds):
             settings = choose(preset.name, seed=seed)
             gan, hyper, target = settings.gan(), settings.hyper(), settings.target()
-            state, n = train.init(gan, hyper, jax.random.key(seed)), 1
-            try:
-                while (left := steps - int(state.step)) > 0:
-                    start, busy = time.perf_counter(), time.process_time()
-                    state, history = train.advance(gan, hyper, target, state, min(n, left))
-                    taken, seconds = len(history.loss_d), time.perf_counter() - start
-                    first = first or time.process_time() - began
-                    spent += [(time.process_time() - busy) / taken] * taken if int(state.step) > taken or seed else []
-                    n = math.ceil(min(max(taken * 0.5 / seconds, 1), 8 * taken, 1000))
-                    bar.update(taken)
-            except Diverged as fault:
-                tqdm.write(f"seed {seed} diverged at step {fault.step:,}")
+            state, n, good = train.init(gan, hyper, jax.random.key(seed)), 1, True
+            while good and (left := steps - int(state.step)) > 0:
+                start, busy = time.perf_counter(), time.process_time()
+                state, history = train.steps(
+                    gan, hyper, target, state, min(n, left), donate=True
+                )  # as the command does
+                good, taken, seconds = not history.bad.any(), len(history.loss_d), time.perf_counter() - start
+                first = first or time.process_time() - began
+                spent += [(time.process_time() - busy) / taken] * taken if int(state.step) > taken or seed else []
+                n = math.ceil(min(max(taken * 0.5 / seconds, 1), 8 * taken, 1000))
+                bar.update(taken)
+            if not good:
+                tqdm.write(f"seed {seed} diverged by step {int(state.step):,}")
                 continue
             card = scoring.scorecard(state, target, scored)
             n_scored = card.n
@@ -212,7 +212,10 @@ def settings_text(preset: Preset) -> dict[str, str]:
 def described(name: str) -> str:
     """One preset with all its settings."""
     preset = PRESETS[name]
-    lines = {"data": preset.data, "steps": f"{preset.steps:,}", "follows": preset.source} | settings_text(preset)
+    named, rules = settings_text(preset), {f"{key} (rule)": _short(value) for key, value in usual_rules().items()}
+    dials = {key: value for key, value in named.items() if key in vars(Hyperparams())}
+    fixed = {"data": preset.data, "steps": f"{preset.steps:,}", "follows": preset.source}
+    lines = fixed | {key: value for key, value in named.items() if key not in dials} | (rules | named)
     width = max(map(len, lines))
     head = [f"{name}: {preset.about}", *_told(preset, kept().get(name)), ""]
     return "\n".join([*head, *(f"{key:<{width}}  {value}".rstrip() for key, value in lines.items())])

@@ -18,6 +18,9 @@ SCORED = 0x5C02E
 REFERENCE = 5000
 """Real images, at most, that samples are compared with while a run trains."""
 
+FEATURES = 64
+"""Numbers that `metrics.features` gives of an image; a covariance of them takes one sample more."""
+
 ROWS = 8
 """Rows of a sheet of samples."""
 
@@ -40,6 +43,9 @@ def draw(
 
     Returns:
         The samples, and how many stand in a row.
+
+    Raises:
+        WrongCall: a label that there is not, or of a generator that is told none.
     """
     gan = state.gan
     categories = gan.auxiliary.categories if gan.auxiliary else 0
@@ -48,6 +54,11 @@ def draw(
     n = (1000 if plane else ROWS * columns) if n is None else n
     rows = -(-n // columns)
     key = jax.random.key(seed)
+    if not kinds and label is not None:
+        raise WrongCall(
+            "--label needs a generator that is told labels, and this one is not; leave it out, or train one with "
+            "--set labels=concatenate"
+        )
     if not kinds:
         return np.asarray(state.sample(key, n, averaged=averaged)), columns
     if label is not None and not 0 <= label < kinds:
@@ -75,6 +86,7 @@ class Scores:
     """
 
     def __init__(self, target: Target, n: int):
+        check_scored(target, n)
         self.target, self.n = target, n
         self.names = metrics.suitable(target) if n else []
         if n and isinstance(target, Dataset):
@@ -88,18 +100,31 @@ class Scores:
         """Score a state: a change of a score is a change of the generator."""
         if not self.n:
             return {}
-        samples = state.sample(jax.random.key(SCORED), self.n)
+        samples = np.asarray(state.sample(jax.random.key(SCORED), self.n))  # a state on a mesh gives samples on it
         if not isinstance(self.target, Dataset):
             return {name: float(metrics.METRICS[name](samples, self.target)) for name in self.names}
         if not np.isfinite(samples).all():
             return {}
-        fake = self.embed(np.asarray(samples).reshape(self.n, *self.target.image_shape))
+        fake = self.embed(samples.reshape(self.n, *self.target.image_shape))
         found = (metrics.frechet_distance(fake, self.real), *metrics.precision_recall(fake, self.real))
         return dict(zip(self.names, map(float, found), strict=True))
 
 
+def check_scored(target: Target, n: int) -> None:
+    """Raise unless a score can be taken of n samples, before anything is trained for it; 0 asks for no scores.
+
+    Raises:
+        WrongCall: too few; the message says how many are needed.
+    """
+    images = isinstance(target, Dataset)
+    if 0 < n < (least := FEATURES + 1 if images else 2):
+        why = "a Fréchet distance" if images else "a distance"
+        raise WrongCall(f"{n} are too few samples for {why}; take at least {least}, better 1,000")
+
+
 def scorecard(state: State, target: Target, n: int, *, seed: int = SCORED, averaged: bool = False) -> Scorecard:
     """Score n samples, each score beside what as many real samples get; of images, at most half of the data set."""
+    check_scored(target, n)
     samples = state.sample(jax.random.key(seed), n, averaged=averaged)
     return (
         metrics.image_scorecard(samples, target) if isinstance(target, Dataset) else metrics.scorecard(samples, target)

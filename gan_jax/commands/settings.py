@@ -91,10 +91,14 @@ class Settings:
 
     def in_full(self) -> dict[str, Any]:
         """Every setting but the dials, defaults included."""
-        rules = {f.name: f.default for f in fields(Gan) if f.name not in NOT_SET}
-        rules |= {"loss": "nonsaturating", "penalty": "none"}
         named = {name: getattr(self, name) for name in ("preset", "data", "shape", "classes", "seed")}
-        return {**named, **self.family.options, **self.options, **rules, **self.rules}
+        return {**named, **self.family.options, **self.options, **usual_rules(), **self.rules}
+
+
+def usual_rules() -> dict[str, Any]:
+    """The fields of `Gan` that can be set, with their defaults; loss and penalty by their names."""
+    rules = {f.name: f.default for f in fields(Gan) if f.name not in NOT_SET}
+    return rules | {"loss": "nonsaturating", "penalty": "none"}
 
 
 def choose(preset: str, *, data: str | None = None, seed: int = 0, changes: Iterable[str] = ()) -> Settings:
@@ -136,16 +140,16 @@ def _changed(preset: Preset, changes: Iterable[str]) -> tuple[dict, dict, dict]:
     """The preset's options, rules and dials, with the changes among them."""
     options, rules, dials = dict(preset.options), dict(preset.rules), dict(preset.dials)
     usual_options = NETWORKS[preset.networks].options
-    usual_rules = {f.name: f.default for f in fields(Gan) if f.name not in NOT_SET} | {"loss": "", "penalty": ""}
-    known = [*(f.name for f in fields(Hyperparams)), *usual_rules, *usual_options]
+    rules_known = usual_rules()
+    known = [*(f.name for f in fields(Hyperparams)), *rules_known, *usual_options]
     for change in changes:
         name, equals, text = change.partition("=")
         if not equals:
             raise WrongCall(f"--set takes name=value, got {change!r}; for example --set lr_g=2e-4")
         if name in usual_options:
             options[name] = _value(name, text, usual_options[name])
-        elif name in usual_rules:
-            rules[name] = _value(name, text, usual_rules[name])
+        elif name in rules_known:
+            rules[name] = _value(name, text, rules_known[name])
         elif name in known:
             dials[name] = _value(name, text, 0.0)
         else:

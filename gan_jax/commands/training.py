@@ -2,21 +2,24 @@
 
 import contextlib
 import math
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from tqdm import tqdm
 
 from .. import train
-from ..errors import Diverged
+from ..data import Target
 from ..train import History, State
+from ..train.devices import check_mesh
 from . import pictures, scoring
 from .faults import Failed, WrongCall
 from .folder import Folder
@@ -24,6 +27,9 @@ from .settings import Settings
 
 PATIENCE = 0.5
 """Seconds of compiled steps between two looks at the keyboard."""
+
+A_LINE = 30.0
+"""Seconds between two lines on how far it is, where there is no terminal for a bar."""
 
 CAPACITY = 1000
 """Steps in one compiled call at most."""
@@ -58,35 +64,70 @@ class Pace:
         return min((step // self.every + 1) * self.every, self.steps)
 
 
-def start(folder: Folder, settings: Settings, say: Callable[[str], None]) -> State:
+def across(settings: Settings, devices: int) -> Mesh | None:
+    """The devices that share each batch; None for one.
+
+    Raises:
+        WrongCall: JAX does not see as many, or they do not divide a batch.
+    """
+    try:
+        mesh = train.mesh(devices) if devices > 1 else None
+        check_mesh(settings.gan(), mesh)
+    except ValueError as error:
+        raise WrongCall(str(error)) from error
+    return mesh
+
+
+def start(folder: Folder, settings: Settings, say: Callable[[str], None], devices: int = 1) -> State:
     """Open the folder: a new run, or where the last save of this one stands.
 
     Raises:
         WrongCall: another run is in it; the message names what differs.
+        Failed: it cannot be written, or has no room for a save.
     """
     if folder.exists:
-        held = folder.settings()
+        held, shared = folder.settings(), folder.devices
         if other := held.differences(settings):
             named = "; ".join(
-                f"{name} is {_said(there)} there, {_said(here)} here" for name, (there, here) in other.items()
+                f"{name} is {_said(there)} there, {_said(here)} here"
+                for name, (there, here) in other.items()
+                if name == "preset" or "preset" not in other  # another preset has everything else
             )
             raise WrongCall(f"{folder.path} holds another run: {named}. Choose another --folder, or make them equal")
     else:
-        held = settings
-        folder.begin(settings)
-    state = train.init(settings.gan(), settings.hyper(), jax.random.key(settings.seed))
-    if step := folder.step:
-        state = folder.load(state, settings)
+        held, shared = settings, devices
+        folder.begin(settings, devices)
+    state, step = last(folder, settings), folder.step
+    folder.check_room(state)
+    if step:
         say(f"goes on from the save of step {step:,}")
-    if moved := held.moved_dials(settings):
-        told = ", ".join(f"{name} from {before:g} to {now:g}" for name, (before, now) in moved.items())
-        say(f"note: {told}, from step {step:,} on")
-        folder.move(settings, step)
+    notes = [f"{name} from {old:g} to {new:g}" for name, (old, new) in held.moved_dials(settings).items()]
+    if shared != devices:
+        notes.append(f"devices from {shared} to {devices} (the same game, but for rounding)")
+    if notes:
+        say(f"note: {', '.join(notes)}, from step {step:,} on")
+        folder.move(settings, step, devices)
     return state
 
 
-def run(folder: Folder, settings: Settings, state: State, pace: Pace, *, quiet: bool = False) -> int | None:
+def last(folder: Folder, settings: Settings) -> State:
+    """The state of the last save, or the one that a run begins with."""
+    state = train.init(settings.gan(), settings.hyper(), jax.random.key(settings.seed))
+    return folder.load(state, settings) if folder.step else state
+
+
+def run(
+    folder: Folder, settings: Settings, state: State, pace: Pace, *, quiet: bool = False, mesh: Mesh | None = None
+) -> int | None:
     """Train up to `pace.steps`; write rows, pictures and saves on the way.
+
+    Args:
+        folder: where to.
+        settings: what is run.
+        state: of `start`; its memory is given to the states after it.
+        pace: how often what is written.
+        quiet: say nothing of how far it is.
+        mesh: of `across`.
 
     Returns:
         None at the end of the run, or the number of the signal that stopped it; what was done by then is saved.
@@ -95,28 +136,21 @@ def run(folder: Folder, settings: Settings, state: State, pace: Pace, *, quiet: 
         Failed: the run diverged, and the last good state is saved; or the folder cannot be written.
     """
     gan, hyper, target = settings.gan(), settings.hyper(), settings.target()
+    placed = train.place(target, mesh)
     writer = Writer(folder, settings, target, pace, int(state.step))
-    bar = tqdm(total=pace.steps, initial=int(state.step), unit="step", disable=quiet, smoothing=0.1,
-               mininterval=0.5 if sys.stderr.isatty() else 30, dynamic_ncols=True)  # fmt: skip
     n = 1
-    with bar, listening() as heard:
+    with Progress(pace, int(state.step), quiet) as progress, listening() as heard:
         if not int(state.step):
             writer.picture(state)
         while (step := int(state.step)) < pace.steps and not heard:
             began = time.perf_counter()
             n = min(n, pace.next_stop(step) - step)
-            try:
-                state, history = train.advance(gan, hyper, target, state, n)
-            except Diverged as fault:
-                writer.rows(fault.history, step)
-                folder.save(fault.state, settings)
-                raise Failed(
-                    f"training diverged at step {fault.step:,}. The last good state, of step "
-                    f"{int(fault.state.step):,}, is saved; from there the same command would diverge again: go on with "
-                    "smaller learning rates (--set lr_g=... lr_d=...), or begin anew in another --folder"
-                ) from fault
-            bar.update(n)
-            bar.set_postfix(d=f"{history.loss_d[-1]:.3f}", g=f"{history.loss_g[-1]:.3f}", refresh=False)
+            state, history = train.steps(gan, hyper, placed, state, n, mesh=mesh, donate=True)
+            if history.bad.any():
+                good = int(np.argmax(history.bad))
+                writer.rows(History(*(row[:good] for row in history)), step)
+                _save_the_last_good(folder, settings, placed, history, step, mesh)
+            progress.update(history, step + n)
             n = math.ceil(min(max(n * PATIENCE / (time.perf_counter() - began), 1), 8 * n, CAPACITY))
             if pace.is_stop(int(state.step)):
                 writer.stop(state, history, step)
@@ -125,6 +159,57 @@ def run(folder: Folder, settings: Settings, state: State, pace: Pace, *, quiet: 
         if heard:
             folder.save(state, settings)
     return heard[0] if heard else None
+
+
+def _save_the_last_good(
+    folder: Folder, settings: Settings, target: Target, history: History, step: int, mesh: Mesh | None
+) -> NoReturn:
+    """Save the state before the fault, which lies in the steps after `step`, and say what can be done.
+
+    That state has given its memory away. A run is a pure function of its state, so it is walked to once more.
+    """
+    fault, state = step + int(np.argmax(history.bad)), last(folder, settings)
+    whole = True
+    while whole and (left := fault - int(state.step)):
+        state, again = train.steps(settings.gan(), settings.hyper(), target, state, min(left, CAPACITY), mesh=mesh,
+                                   donate=True)  # fmt: skip
+        whole = not again.bad.any()  # a device that does not repeat itself bit for bit may fail elsewhere
+    if whole:
+        folder.save(state, settings)
+    raise Failed(
+        f"training diverged at step {fault:,}. The last good state, of step {folder.step:,}, is saved; from there the "
+        "same command would diverge again: go on with smaller learning rates (--set lr_g=... lr_d=...), or begin anew "
+        "in another --folder"
+    )
+
+
+class Progress:
+    """Says how far a run is, with its rate and the time left: a bar in a terminal, a line now and then in a file."""
+
+    def __init__(self, pace: Pace, step: int, quiet: bool):
+        self.pace, self.lines = pace, not quiet and not sys.stderr.isatty()
+        self.bar = tqdm(total=pace.steps, initial=step, unit="step", disable=quiet or self.lines, smoothing=0.1,
+                        mininterval=0.5, dynamic_ncols=True)  # fmt: skip
+        self.told = (step, time.monotonic())
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.bar.close()
+
+    def update(self, history: History, step: int) -> None:
+        """The run stands at this step, and these are the steps it took last."""
+        losses = {"loss_d": f"{history.loss_d[-1]:.3f}", "loss_g": f"{history.loss_g[-1]:.3f}"}
+        self.bar.update(len(history.loss_d))
+        self.bar.set_postfix(losses, refresh=False)
+        (before, then), now = self.told, time.monotonic()
+        if self.lines and (now - then > A_LINE or step == self.pace.steps):
+            rate = (step - before) / max(now - then, 1e-9)
+            left = f", {tqdm.format_interval((self.pace.steps - step) / rate)} left" if step < self.pace.steps else ""
+            shown = ", ".join(f"{name} {value}" for name, value in losses.items())
+            print(f"step {step:,} of {self.pace.steps:,}, {rate:.3g} steps a second{left}; {shown}", file=sys.stderr)
+            self.told = (step, now)
 
 
 class Writer:
@@ -183,6 +268,8 @@ def listening() -> Iterator[list[int]]:
         if heard:
             raise KeyboardInterrupt
         heard.append(number)
+        # not print: the signal may have come in the middle of one
+        os.write(2, b"\nstopping after the steps at work, to save; Ctrl-C once more stops at once\n")
 
     wanted = [signal.SIGINT, signal.SIGTERM] if threading.current_thread() is threading.main_thread() else []
     # a process that a script started in the background is told to ignore Ctrl-C, and goes on doing so
