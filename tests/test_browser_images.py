@@ -10,7 +10,8 @@ from gan_jax import data, lab, losses, nets
 from gan_jax.lab.image_session import as_bytes
 from gan_jax.train import Gan, Hyperparams
 
-browser = browsing.browser
+browser, pages = browsing.browser, browsing.pages
+pytestmark = pytest.mark.browser
 
 SMALL = Gan(nets.mlp(4, 32, 64, output="tanh"), nets.mlp(64, 32, 1), batch_size=16)
 
@@ -57,24 +58,17 @@ class ImagesPage(browsing.Bare):
 
 
 @pytest.fixture
-def shown(browser):
+def shown(pages):
     """Shows a view with its own Python behind it."""
-    made = []
 
     def make(widget, **context):
-        page = ImagesPage(browser.new_context(**context).new_page(), widget).wire()
-        made.append(page)
-        page.start()
+        page = pages(ImagesPage, widget, **context).wire().start()
         page.wait("document.querySelectorAll('.gan-images-over button').length > 0")
         return page
 
-    yield make
-    for each in made:
-        assert each.errors == []
-        each.page.context.close()
+    return make
 
 
-@pytest.mark.browser
 def test_the_images_change_while_it_trains_and_stand_still_when_it_pauses(shown):
     page = shown(lab.images(SMALL))
     page.wait("document.querySelector('.gan-lab-status').innerText.startsWith('Ready')")
@@ -84,7 +78,7 @@ def test_the_images_change_while_it_trains_and_stand_still_when_it_pauses(shown)
     page.wait_step(30)
     page.press("Pause")
     page.wait("document.querySelector('.gan-lab-status').innerText.startsWith('Paused')")
-    page.page.wait_for_timeout(300)
+    page.rests()
     after = page.drawn()
     assert after != before
     assert page.canvas(others[1]) != chart
@@ -96,11 +90,10 @@ def test_the_images_change_while_it_trains_and_stand_still_when_it_pauses(shown)
     page.wait_step(page.step + 1)
     page.press("Reset")
     page.wait("document.querySelector('.gan-images').dataset.step === '0'")
-    page.page.wait_for_timeout(100)
+    page.rests()
     assert page.drawn() == before
 
 
-@pytest.mark.browser
 def test_the_pixels_on_the_page_are_those_of_the_generator(shown):
     page = shown(lab.images(SMALL), viewport={"width": 1080, "height": 900})
     middles = page.page.evaluate(
@@ -117,7 +110,6 @@ def test_the_pixels_on_the_page_are_those_of_the_generator(shown):
     assert np.abs(np.array(middles) - expected).max() <= 1
 
 
-@pytest.mark.browser
 def test_a_picked_sample_shows_its_nearest_real_images_and_a_copy_is_called_one(shown):
     widget = lab.images(SMALL)
     session = widget.session
@@ -143,7 +135,6 @@ def test_a_picked_sample_shows_its_nearest_real_images_and_a_copy_is_called_one(
     assert page.page.evaluate("document.activeElement.dataset.sample") == "10"
 
 
-@pytest.mark.browser
 def test_keys_pick_two_samples_and_the_walk_between_them_is_dragged_and_played(shown):
     page = shown(lab.images(SMALL))
     keys = page.page.keyboard
@@ -161,7 +152,7 @@ def test_keys_pick_two_samples_and_the_walk_between_them_is_dragged_and_played(s
     page.wait("sent.filter(({ type }) => type === 'walk').length === 1")
     assert page.asked("walk")[0].items() >= {"start": 0, "end": 1}.items()
     page.wait("document.querySelector('.gan-images-body canvas').width > 0")
-    page.page.wait_for_timeout(300)
+    page.rests()
     large = ".gan-images-body .gan-images-one >> nth=0"
     begins = page.canvas(large)
     slider = walk.get_by_role("slider")
@@ -174,7 +165,7 @@ def test_keys_pick_two_samples_and_the_walk_between_them_is_dragged_and_played(s
     page.press("Play the walk")
     page.wait("document.querySelector('.gan-images-body [role=slider], .gan-images-body input').value === '24'")
     page.press("Stop the walk")
-    page.page.wait_for_timeout(50)
+    page.rests()
     assert page.canvas(large) not in (begins, halfway)
     assert len(page.asked("walk")) == 1  # all stops came with the first answer
     page.samples.nth(1).focus()
@@ -182,7 +173,6 @@ def test_keys_pick_two_samples_and_the_walk_between_them_is_dragged_and_played(s
     assert not page.page.locator(".gan-images-closer").is_visible()
 
 
-@pytest.mark.browser
 def test_the_explorer_answers_and_all_parts_follow_the_training(shown):
     page = shown(lab.images(SMALL))
     page.samples.nth(5).click()
@@ -190,13 +180,13 @@ def test_the_explorer_answers_and_all_parts_follow_the_training(shown):
     sliders = explorer.get_by_role("slider")
     page.wait("document.querySelectorAll('section:last-child .gan-images-one')[1].width > 0")
     page.wait_spaces(2)
-    page.page.wait_for_timeout(300)
+    page.rests()
     second = page.canvas("section:last-child .gan-images-strip >> nth=1")
     sliders.nth(0).focus()
     page.page.keyboard.press("End")
     page.wait("sent.filter(({ type }) => type === 'explore').length === 2")
     assert page.asked("explore")[-1].items() >= {"sample": 5, "s": 3, "t": 0, "pair": 0}.items()
-    page.page.wait_for_timeout(300)
+    page.rests()
     assert page.canvas("section:last-child .gan-images-strip >> nth=1") != second  # it goes through another place now
     page.press("Last two numbers of z")
     page.wait("sent.filter(({ type }) => type === 'explore').at(-1).pair === null")
@@ -209,7 +199,55 @@ def test_the_explorer_answers_and_all_parts_follow_the_training(shown):
     page.wait(f"sent.filter(({{ type }}) => type === 'nearest').length > {asked + 1}")
 
 
-@pytest.mark.browser
+def test_the_bar_goes_back_in_time_play_goes_on_from_there_and_undo_comes_back(shown):
+    widget = lab.images(SMALL)
+    widget.advance(50)
+    middle = as_bytes(widget.session.images())
+    widget.advance(50)
+    page = shown(widget)
+    page.wait_step(100)
+    page.rests()
+    last = page.drawn()
+    bar = page.page.get_by_label("Step of the run")
+    bar.evaluate("node => { node.value = 50; node.dispatchEvent(new Event('change', { bubbles: true })); }")
+    page.wait("document.querySelector('.gan-lab-timebar').dataset.at === '50'")
+    page.rests()
+    assert page.step == 50
+    assert np.array_equal(as_bytes(widget.session.images()), middle)
+    assert page.drawn() != last
+    page.press("Undo")
+    page.wait("document.querySelector('.gan-images').dataset.step === '100'")
+    page.rests()
+    assert page.drawn() == last
+    bar.focus()
+    page.page.keyboard.press("Home")
+    page.wait("document.querySelector('.gan-images').dataset.step === '0'")
+    widget.session.set("lr_g", 0.01)
+    page.press("Step")
+    page.wait("document.querySelector('.gan-images').dataset.step === '1'")
+    page.page.get_by_role("button", name="run 1, to step 100").click()  # the way that was left
+    page.wait("document.querySelector('.gan-images').dataset.step === '100'")
+    page.rests()
+    assert page.drawn() == last
+
+
+def test_a_recording_plays_in_a_page_of_its_own_without_python(browser, tmp_path):
+    path = lab.images(SMALL).record(12, frames=4).export(tmp_path / "run.html")
+    page, errors = browser.new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(path.as_uri())
+    step = "document.querySelector('.gan-images')?.dataset.step"
+    page.wait_for_function(f"{step} === '0'")
+    drawn = "document.querySelector('.gan-images-stage canvas').toDataURL()"
+    before = page.evaluate(drawn)
+    page.get_by_role("slider", name="Place in the recording").press("End")
+    page.wait_for_function(f"{step} === '12'")
+    page.wait_for_function(f"({drawn}) !== {before!r}")
+    assert page.locator(".gan-images-closer, .gan-lab-timebar").count() == 0  # what only a kernel could answer
+    assert errors == []
+    page.close()
+
+
 def test_what_goes_wrong_is_told_and_a_hand_can_go_on(shown):
     gan = replace(SMALL, loss=losses.wasserstein, optimizer="sgd")
     page = shown(lab.images(gan, hyper=Hyperparams(lr_d=1e30)))
@@ -228,7 +266,6 @@ def test_what_goes_wrong_is_told_and_a_hand_can_go_on(shown):
     assert "Interrupted" in page.status
 
 
-@pytest.mark.browser
 def test_classes_are_rows_the_language_changes_and_it_fits_a_small_screen(shown):
     pixels = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 3), np.uint8)
     target = data.dataset(pixels, np.arange(30) % 3, name="noise")
@@ -248,7 +285,6 @@ def test_classes_are_rows_the_language_changes_and_it_fits_a_small_screen(shown)
     assert page.samples.nth(9).get_attribute("aria-label") == "样本 10，类别 1"
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_follows_the_theme_and_shows_only_what_a_lesson_asks_for(shown, theme):
     page = shown(lab.images(SMALL, controls=["lr_g", "walk"]), color_scheme=theme)

@@ -3,11 +3,13 @@
 import base64
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image, ImageSequence
 from sklearn.neighbors import NearestNeighbors
 
 from gan_jax import data, lab, losses, nets, train
@@ -16,6 +18,7 @@ from gan_jax.lab import image_neighbours
 from gan_jax.lab.image_neighbours import Neighbours
 from gan_jax.lab.image_session import REACH, STOPS, ImageSession, as_bytes
 from gan_jax.lab.images import IMAGE_CONTROLS, Images
+from gan_jax.lab.replay import past
 from gan_jax.train import Gan, Hyperparams
 
 pytestmark = pytest.mark.once
@@ -302,6 +305,10 @@ def test_the_page_asks_and_is_answered(page):
     {"type": "explore", "sample": 0, "pair": -2},
     {"type": "explore", "sample": 0, "s": "0"},
     {"type": "reset", "seed": -1},
+    {"type": "travel", "step": 9},
+    {"type": "undo"},
+    {"type": "way", "name": "run 7"},
+    {"type": "branch", "step": 0},
 ], ids=str)  # fmt: skip
 def test_what_cannot_be_served_is_told_and_changes_nothing(page, message, as_users_see_it):
     before = page.widget.session.hyper
@@ -360,6 +367,122 @@ def test_a_still_picture_and_its_numbers_stand_in(trained):
     assert "Last losses: D " in words
     assert contents["text/plain"].startswith(words)
     assert set(IMAGE_CONTROLS) == set(live.setup["controls"])
+
+
+# ---- the way back, and the way out ----
+
+
+def same(one, other):
+    return all(map(np.array_equal, jax.tree.leaves(one.generator), jax.tree.leaves(other.generator)))
+
+
+def test_the_page_goes_back_in_time_on_from_there_and_undoes_it(page):
+    session = page.widget.session
+    page.widget.advance(30)
+    at_30 = session.game
+    session.set("lr_g", 0.01)
+    page.widget.advance(30)
+    end = session.game
+    told = page.last[0]["timeline"]
+    assert (told["at"], told["last"], [mark["step"] for mark in told["marks"]]) == (60, 60, [30])
+    assert told["pace"] > 0
+    page.tell(type="travel", step=30, exact=True, request=1)
+    header, arrays = page.last
+    assert (header["step"], header["timeline"]["at"], header["timeline"]["last"]) == (30, 30, 60)
+    assert same(session.game, at_30)
+    assert np.array_equal(arrays["images"], as_bytes(session.images()))
+    assert session.hyper.lr_g == 0.01  # the dial as the run went on from there
+    page.tell(type="undo", request=2)
+    assert same(session.game, end)
+    page.tell(type="redo", request=3)
+    session.set("lr_g", 1e-4)
+    page.widget.advance(1)  # another way; the one before is kept
+    assert [way["name"] for way in page.last[0]["timeline"]["kept"]] == ["run 1"]
+    page.tell(type="way", name="run 1", request=4)
+    assert same(session.game, end)
+
+
+def test_states_kept_stay_within_their_bytes_and_every_step_comes_back(as_users_see_it):
+    session = ImageSession(SMALL)
+    size = session.timeline.line.size
+    session = ImageSession(SMALL, memory=6.5 * size)
+    states = {}
+    for i in range(24):
+        session.advance(10)
+        if i % 5 == 4:
+            session.set("lr_d", 1e-3 + 1e-4 * i)
+        states[int(session.game.step)] = session.game
+        assert session.timeline.nbytes <= session.memory
+    assert len(session.timeline.line.keys) >= 2
+    for step in (200, 240):
+        session.travel(step)
+        assert same(session.game, states[step])
+    assert session.timeline.nbytes <= session.memory
+    small = ImageSession(SMALL, memory=2 * size)  # no room for a key state: the way back is trained again
+    small.advance(30)
+    assert not small.timeline.line.keys
+    assert small.travel(10) == 10
+    assert same(small.game, states[10])
+    assert lab.images(SMALL, memory=1e9).session.timeline.memory == 1e9
+    with pytest.raises(ValueError, match="memory must be a positive number of bytes"):
+        lab.images(SMALL, memory=-1)
+
+
+def test_a_long_way_of_slow_steps_is_gone_in_short_pieces(monkeypatch):
+    session, pieces, clock = ImageSession(SMALL), [], iter(np.arange(0, 100, 0.03))
+
+    def play(rules, state, n):
+        pieces.append(n)
+        return replace(state, step=state.step + n)
+
+    timeline = session.timeline
+    timeline.line.extend(session.rules, 60)
+    timeline._play, timeline._keep = play, lambda *_: None
+    monkeypatch.setattr("gan_jax.lab.timeline.time.perf_counter", lambda: next(clock))
+    assert int(timeline.towards(60, 0.3).step) == sum(pieces) < 60
+    assert pieces == [1, 2, 4, 8, 16]  # 0.03 s each, by this clock, and as long between them
+    pieces.clear()
+    timeline.towards(60, 0.1)
+    assert pieces == [1, 1]  # as slow as that: one step at a time, and the page hears of it
+
+
+def test_a_recording_holds_what_was_drawn_and_is_written_to_every_kind_of_file(tmp_path):
+    live, session = lab.images(SMALL), ImageSession(SMALL)
+    film = live.record(6, frames=2)
+    assert film.steps == [0, 3, 6]
+    for index in range(3):
+        assert np.array_equal(film.frames(index)[0].arrays["images"], as_bytes(session.images()))
+        session.advance(3)
+    alt = "64 images drawn by the generator at step 6, beside as many real ones (digits, 1,797 images). Last losses"
+    with Image.open(film.export(tmp_path / "run.png", title="Digits")) as png:
+        assert (png.width, png.height) >= (1440, 900)
+        assert png.text["Description"].startswith(alt)
+    with Image.open(film.export(tmp_path / "run.gif")) as gif:
+        assert gif.n_frames == 3
+        pictures = [np.asarray(frame.convert("L")) for frame in ImageSequence.Iterator(gif)]
+    assert all((one != other).mean() > 0.05 for one, other in pairwise(pictures))
+    mp4 = film.export(tmp_path / "run.mp4", pace=1).read_bytes()
+    assert mp4[4:8] == b"ftyp"
+    page = film.export(tmp_path / "run.html").read_text()
+    assert alt in page
+    assert "createImagesView" in page
+    again = lab.Replay.unpack(film.pack())
+    assert np.array_equal(again.frames(2)[0].arrays["images"], film.frames(2)[0].arrays["images"])
+
+
+def test_a_film_of_a_run_is_trained_again_where_that_is_quick_and_shows_what_is_at_hand_where_not():
+    live = lab.images(SMALL)
+    live.advance(60)
+    live.session.set("lr_g", 0.01)
+    live.advance(2)
+    end = live.game
+    assert past(live).steps == list(range(63))
+    live.session._pace[live.session._program] = 5.0
+    keys = sorted(live.session.timeline.line.keys)
+    film = past(live)
+    assert film.steps == [0, *keys, 62]
+    assert np.array_equal(film.frames(len(film) - 1)[0].arrays["images"], as_bytes(live.session.images()))
+    assert same(live.game, end)
 
 
 def test_python_has_the_same_hands(page):

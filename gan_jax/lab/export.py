@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import Menu
 from ..explorer.page import pages
-from .film import DOTS_PER_INCH, Film
+from .film import DOTS_PER_INCH, film
 from .replay import Replay, past, snapshot
 from .words import LANGUAGES, words
 
@@ -51,10 +51,10 @@ def to_png(source: Any, path: str | os.PathLike, *, title: str = "", width: floa
         The path.
     """
     replay = _moment(source)
-    film = Film(replay, width=width, title=title, dpi=REPORT_DPI)
-    film.pixels(len(replay) - 1)
+    drawn = film(replay, width=width, title=title, dpi=REPORT_DPI)
+    drawn.pixels(len(replay) - 1)
     with _complete(path) as part:
-        film.picture.savefig(part, format="png", dpi=REPORT_DPI, metadata={"Description": film.picture.alt})
+        drawn.picture.savefig(part, format="png", dpi=REPORT_DPI, metadata={"Description": drawn.picture.alt})
     return Path(path)
 
 
@@ -74,16 +74,16 @@ def to_gif(source: Any, path: str | os.PathLike, *, title: str = "", pace: float
 
     _check_pace(pace)
     replay = _run(source)
-    film = Film(replay, title=title, dpi=GIF_DPI)
-    colours = _shared_colours([film.pixels(i) for i in np.linspace(0, len(replay) - 1, 6).astype(int).tolist()])
+    drawn = film(replay, title=title, dpi=GIF_DPI)
+    colours = _shared_colours([drawn.pixels(i) for i in np.linspace(0, len(replay) - 1, 6).astype(int).tolist()])
     pictures = (
-        Image.fromarray(film.pixels(i)).quantize(palette=colours, dither=Image.Dither.NONE) for i in range(len(replay))
+        Image.fromarray(drawn.pixels(i)).quantize(palette=colours, dither=Image.Dither.NONE) for i in range(len(replay))
     )
     times = [*[round(100 / pace) * 10] * (len(replay) - 1), 2000]  # the format counts in hundredths of a second
     first = next(pictures)
     with _complete(path) as part:
         first.save(part, format="GIF", save_all=True, append_images=pictures, duration=times, loop=0, optimize=False,
-                   comment=film.picture.alt.encode())  # fmt: skip
+                   comment=drawn.picture.alt.encode())  # fmt: skip
     return Path(path)
 
 
@@ -107,8 +107,8 @@ def to_mp4(source: Any, path: str | os.PathLike, *, title: str = "", pace: float
     """
     _check_pace(pace)
     program, replay = _ffmpeg(), _run(source)
-    film = Film(replay, title=title)
-    columns, rows = film.size
+    drawn = film(replay, title=title)
+    columns, rows = drawn.size
     given = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{columns}x{rows}", "-r", str(float(pace)), "-i", "-"]
     made = ["-c:v", "libx264", "-crf", "20", "-pix_fmt", "yuv420p", "-movflags", "+faststart", "-f", "mp4"]
     with _complete(path) as part, tempfile.TemporaryFile() as said:
@@ -117,7 +117,7 @@ def to_mp4(source: Any, path: str | os.PathLike, *, title: str = "", pace: float
         try:
             with contextlib.suppress(BrokenPipeError):  # it ended early, and has said why
                 for index in [*range(len(replay)), *[len(replay) - 1] * round(2 * pace)]:
-                    worker.stdin.write(film.pixels(index).tobytes())  # type: ignore[union-attr]
+                    worker.stdin.write(drawn.pixels(index).tobytes())  # type: ignore[union-attr]
                 worker.stdin.close()  # type: ignore[union-attr]
             worker.wait(60)
         finally:
@@ -217,9 +217,11 @@ def html_page(replay: Replay, *, title: str, language: str, theme: str) -> str:
     for name, value, known in (("language", language, LANGUAGES), ("theme", theme, THEMES)):
         if value not in known:
             raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
+    from .images import SCRIPTS as OF_IMAGES
     from .widget import PAGE, SCRIPTS
 
-    script = f"{pages(*(PAGE / f'{name}.js' for name in SCRIPTS))}\nopenPage();\n"
+    scripts = OF_IMAGES if replay.setup.get("images") else SCRIPTS
+    script = f"{pages(*(PAGE / f'{name}.js' for name in scripts))}\nopenPage();\n"
     style = f"{pages(*sorted(PAGE.glob('*.css')))}\n{PAGE_STYLE}"
     policy = (
         f"default-src 'none'; script-src '{_fingerprint(script)}'; style-src '{_fingerprint(style)}'; "
@@ -284,11 +286,11 @@ def _as_data(value: Any) -> str:
 
 def _poster(replay: Replay, title: str) -> str:
     """The last picture, for readers who run no script."""
-    film, png = Film(replay, title=title), io.BytesIO()
-    film.pixels(len(replay) - 1)
-    film.picture.savefig(png, format="png", dpi=DOTS_PER_INCH)
+    drawn, png = film(replay, title=title), io.BytesIO()
+    drawn.pixels(len(replay) - 1)
+    drawn.picture.savefig(png, format="png", dpi=DOTS_PER_INCH)
     data = base64.b64encode(png.getvalue()).decode()
-    return f'<img alt="{html.escape(film.picture.alt)}" src="data:image/png;base64,{data}">'
+    return f'<img alt="{html.escape(drawn.picture.alt)}" src="data:image/png;base64,{data}">'
 
 
 def _fingerprint(text: str) -> str:

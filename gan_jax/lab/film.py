@@ -1,7 +1,7 @@
 """A recording comes in; its pictures go out, drawn by Matplotlib: one for a report, or all of them for a film."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib
@@ -52,22 +52,34 @@ class Film:
             self._build(float(width), title, dpi)
 
     def _build(self, width: float, title: str, dpi: int) -> None:
-        alone = self._runs == 1
-        columns = 2 if alone or self._runs > 3 else self._runs
-        rows = -(-self._runs // columns)
-        height = rows * (width / columns * (0.9 if alone else 1.0) + 0.65) + (0.4 if title else 0.0)
+        height = self._height(width) + (0.4 if title else 0.0)
         self.picture = plots.Picture(figsize=(_even(width, dpi), _even(height, dpi)), dpi=dpi)
         self._canvas = FigureCanvasAgg(self.picture)
-        panels = self.picture.subplots(rows, columns, squeeze=False, width_ratios=[1.05, 1] if alone else None).ravel()
-        self._planes = [_plane(axes, self.replay, run) for run, axes in enumerate(panels[: self._runs])]
-        for axes in panels[max(self._runs, 2) if alone else self._runs :]:
-            axes.set_axis_off()
-        self._losses = _Losses(panels[1], self._curves, max(self.replay.steps)) if alone else None
+        self._lay_out()
         if title:
             self.picture.suptitle(textwrap.shorten(title, 90), x=0.01, ha="left", fontsize=12, fontweight="bold")
         self.show(0)
         self.picture.canvas.draw()  # places everything once
         self.picture.set_layout_engine("none")  # so that nothing trembles from frame to frame
+
+    @property
+    def _rows_columns(self) -> tuple[int, int]:
+        columns = 2 if self._runs == 1 or self._runs > 3 else self._runs
+        return -(-self._runs // columns), columns
+
+    def _height(self, width: float) -> float:
+        """Inches of a picture, without its title."""
+        rows, columns = self._rows_columns
+        return rows * (width / columns * (0.9 if self._runs == 1 else 1.0) + 0.65)
+
+    def _lay_out(self) -> None:
+        """Make the panels of the picture."""
+        alone, (rows, columns) = self._runs == 1, self._rows_columns
+        panels = self.picture.subplots(rows, columns, squeeze=False, width_ratios=[1.05, 1] if alone else None).ravel()
+        self._planes = [_plane(axes, self.replay, run) for run, axes in enumerate(panels[: self._runs])]
+        for axes in panels[max(self._runs, 2) if alone else self._runs :]:
+            axes.set_axis_off()
+        self._losses = _Losses(panels[1], self._curves, max(self.replay.steps)) if alone else None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -91,6 +103,70 @@ class Film:
             self.show(index)
             self._canvas.draw()
         return np.asarray(self._canvas.buffer_rgba())[..., :3].copy()
+
+
+class ImageFilm(Film):
+    """The pictures of a recording of `lab.images`: what G draws, beside real images, over both losses."""
+
+    def _height(self, width: float) -> float:
+        height, across = self._sheet(0).shape[:2]
+        return width / 2 * height / across + 2.1
+
+    def _lay_out(self) -> None:
+        mosaic = self.picture.subplot_mosaic([["fake", "real"], ["losses", "losses"]], height_ratios=[2.2, 1])
+        scene = self._scene(0)
+        real = np.frombuffer(scene["real"], np.uint8).reshape(scene["shape"])
+        self._fake, _ = (
+            mosaic[name].imshow(sheet(images, scene["columns"]), cmap="gray", vmin=0, vmax=255)
+            for name, images in (("fake", self.replay.frames(0)[0].arrays["images"]), ("real", real))
+        )
+        mosaic["real"].set_title(f"real: {scene['name']}", color=plots.REAL)
+        for name in ("fake", "real"):
+            mosaic[name].set_axis_off()
+        self._losses = _Losses(mosaic["losses"], self._curves, max(self.replay.steps))
+        mosaic["losses"].set_ylabel("")  # the curves are named above them
+
+    def show(self, index: int) -> None:
+        frame, scene = self.replay.frames(index)[0], self._scene(index)
+        step, values = frame.header["step"], self._curves[index][1]
+        self._fake.set_data(self._sheet(index))
+        self._fake.axes.set_title(f"drawn by G at step {step:,}", color=plots.FAKE)
+        if self._losses:
+            self._losses.show(index)
+        losses = "" if not len(values) else " Last losses: D {:.2f}, G {:.2f}.".format(*values[-1])
+        self.picture.alt = (
+            f"{len(frame.arrays['images'])} images drawn by the generator at step {step:,}, beside as many real ones "
+            f"({scene['name']}, {scene['size']:,} images).{losses}"
+        )
+
+    def _scene(self, index: int) -> Mapping[str, Any]:
+        return self.replay.scenes[self.replay.shots[index].scene]["runs"][0]
+
+    def _sheet(self, index: int) -> np.ndarray:
+        return sheet(self.replay.frames(index)[0].arrays["images"], self._scene(index)["columns"])
+
+
+def sheet(images: UInt8[np.ndarray, "n height width channels"], columns: int) -> UInt8[np.ndarray, "..."]:
+    """Lay images out in rows, a pixel between them.
+
+    Returns:
+        Shape (height, width), or (height, width, 3) in colour.
+
+    >>> sheet(np.zeros((4, 1, 2, 1), np.uint8), 2).tolist()
+    [[0, 0, 128, 0, 0], [128, 128, 128, 128, 128], [0, 0, 128, 0, 0]]
+    """
+    n, height, width, channels = images.shape
+    rows = -(-n // columns)
+    laid = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1, channels), 128, np.uint8)
+    for i, image in enumerate(images):
+        top, left = i // columns * (height + 1), i % columns * (width + 1)
+        laid[top : top + height, left : left + width] = image
+    return laid[..., 0] if channels == 1 else laid
+
+
+def film(replay: Replay, **settings: Any) -> Film:
+    """The pictures of a recording, of points or of images; settings as of `Film`."""
+    return (ImageFilm if replay.setup.get("images") else Film)(replay, **settings)
 
 
 def _even(inches: float, dpi: int) -> float:

@@ -37,6 +37,9 @@ REACH = 3.0
 PATHS = ("straight", "spherical")
 """The two ways of a walk, as `latents.interpolate` calls them."""
 
+MEMORY = 256e6
+"""Bytes that the states of a run may take, for the way back: a state of a GAN of images is large."""
+
 PAIRS = 1000
 """Random pairs of directions that the explorer offers."""
 
@@ -69,6 +72,7 @@ class ImageSession(Session):
         target: the real images; `data.digits()` when left out.
         hyper: the dials, one number each. With no gan and no hyper, Adam as DCGAN sets it.
         seed: from which all weights and noise follow.
+        memory: bytes that the states on its timeline may take; where they do not fit, fewer are kept.
 
     Attributes:
         game, gan, hyper, target, target_name, seed, players, latents, fault: as of `Session`. `latents` are those of
@@ -98,7 +102,9 @@ class ImageSession(Session):
         target: data.Dataset | None = None,
         hyper: Hyperparams | None = None,
         seed: int = 0,
+        memory: float | int = MEMORY,
     ):
+        self.memory = memory
         target = data.digits() if target is None else target
         if not isinstance(target, data.Dataset):
             raise TypeError(f"expected a data set of images such as data.digits(), got {target!r}")
@@ -288,10 +294,14 @@ class ImageSession(Session):
     # ---- what the page sees ----
 
     def frame(self, *_: Any) -> Frame:
-        """Take a picture: the header of every run, and "images", bytes, shape (n, height, width, channels)."""
+        """Take a picture: the header of every run, and "images", bytes, shape (n, height, width, channels).
+
+        The header's "timeline" says too how many seconds a step takes, for the page to tell a near step from a far one.
+        """
         with self.lock:
             arrays = {"images": as_bytes(self.images()), "curve": self._curve.points.astype(np.float32)}
-            return Frame(self._header(), arrays)
+            past = self.timeline.describe() | {"pace": self._pace.get(self._program)}
+            return Frame(self._header() | {"timeline": past}, arrays)
 
     def scene(self) -> dict[str, Any]:
         """What changes seldom: the real images, the menus, and how the images lie."""

@@ -4,7 +4,9 @@
 """
 
 import io
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,20 +15,29 @@ from .. import data
 from ..errors import Menu
 from ..explorer.page import pages
 from ..train import Gan, Hyperparams, State
+from . import timeline
 from .dials import DIALS
+from .export import ANSWERS as OF_FILES
+from .export import export
+from .film import film
 from .image_neighbours import Near
-from .image_session import PAIRS, ImageSession, as_bytes
+from .image_session import MEMORY, PAIRS, ImageSession, as_bytes
 from .live import ANSWERS, PAGE, Live, described
-from .widget import SCRIPTS
+from .replay import FRAMES, Replay, record, snapshot
+from .widget import SCRIPTS as OF_POINTS
 
 MENUS = ("loss", "penalty", "optimizer", "update", "players", "samples", "batch_size", "d_steps", "g_steps")
 """Menus that make sense for any network of images."""
 
-PARTS = ("seed", "speed", "neighbours", "walk", "explore", "language")
+PARTS = ("seed", "speed", "time", "neighbours", "walk", "explore", "share", "language")
 """What else a lesson may show or leave out."""
 
 IMAGE_CONTROLS = Menu("control", dict.fromkeys([*MENUS, *PARTS, *DIALS]))
 """What `images(controls=[...])` may show beside the images and the buttons."""
+
+
+SCRIPTS = (*OF_POINTS, "images_parts", "images")
+"""The page's files, in the order in which they stand after each other."""
 
 
 class Images(Live):
@@ -34,14 +45,16 @@ class Images(Live):
 
     Attributes:
         session: all that it trains and shows.
+        sessions, names, active, layers, charts, replay: as of a `Lab`, for recordings.
     """
 
-    _esm = pages(*(PAGE / f"{name}.js" for name in (*SCRIPTS, "images_parts", "images")))
+    _esm = pages(*(PAGE / f"{name}.js" for name in SCRIPTS))
     _called = "lab of images"
     _menus = MENUS
 
     def __init__(self, session: ImageSession, controls: Sequence[str] | None = None, language: str | None = None):
-        self.session = session
+        self.session, self.sessions, self.names = session, [session], ["images"]
+        self.active, self.layers, self.charts, self.replay = 0, (), (), None
         self._drawn = False  # whether the program that draws is compiled
         super().__init__(described(controls, IMAGE_CONTROLS, language) | {"images": True}, self._see())
 
@@ -57,8 +70,30 @@ class Images(Live):
         self.send_frames([self.session.frame()], request)
         self._drawn = True
 
+    def record(self, steps: int, frames: int = FRAMES) -> Replay:
+        """Take so many steps, and record them; arguments as for `replay.record`."""
+        replay = record(self, steps, frames)
+        self.show()
+        return replay
+
+    def export(self, path: str | os.PathLike, **settings: Any) -> Path:
+        """Write the run so far to a file; the suffix says which kind: .html, .png, .gif or .mp4.
+
+        A film shows the states that are at hand where it would take over a minute to train the run again; `record`
+        takes as many pictures as you say.
+
+        Args:
+            path: of the file; what is there is replaced.
+            settings: of `export.to_html`, `to_png`, `to_gif` or `to_mp4`.
+        """
+        return export(self, path, **settings)
+
     def _see(self) -> dict[str, Any]:
-        return {"runs": [self.session.scene()]}
+        return self.scene_of(self.sessions)
+
+    def scene_of(self, sessions: Sequence[ImageSession]) -> dict[str, Any]:
+        """What a page draws besides the frames of a run: the real images, the menus, and how the images lie."""
+        return {"runs": [session.scene() for session in sessions]}
 
     def _compile(self) -> None:
         if self.session.cold:
@@ -97,14 +132,19 @@ class Images(Live):
         more = {"view": message.get("view"), "asked": message.get("asked"), "step": int(self.session.game.step)}
         self.tell(kind, told | more, message.get("request"), images=images)
 
-    answers: ClassVar = ANSWERS | {
+    answers: ClassVar = {
+        **ANSWERS,
+        **{name: answer for name, answer in timeline.ANSWERS.items() if name != "branch"},
+        **OF_FILES,
         "nearest": _nearest,
         "walk": _walk,
         "explore": _explore,
     }
 
     def _still(self) -> tuple[bytes, str]:
-        return still(self.session)
+        drawn, png = film(snapshot(self)), io.BytesIO()
+        drawn.picture.savefig(png, format="png", dpi=80)
+        return png.getvalue(), drawn.picture.alt
 
 
 def _told(near: Near, labels: np.ndarray) -> dict[str, Any]:
@@ -120,43 +160,6 @@ def _told(near: Near, labels: np.ndarray) -> dict[str, Any]:
     }
 
 
-def still(session: ImageSession) -> tuple[bytes, str]:
-    """Draw a session as it stands without any page: a PNG of G's images beside real ones, and its words and numbers."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    from .. import plots
-
-    with session.lock:
-        step, drawn = int(session.game.step), as_bytes(session.images())
-        points = session._curve.points
-    figure = plots.Figure(figsize=(8.2, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
-    titles = f"step {step:,}: drawn by G", f"real: {session.target.name}"
-    for axes, images, title in zip(figure.subplots(1, 2), (drawn, as_bytes(session.real)), titles, strict=True):
-        sheet = _sheet(images, session.columns)
-        axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axes.set_axis_off()
-        axes.set_title(title, fontsize=10, loc="left")
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=80)
-    losses = "" if not len(points) else " Last losses: D {:.2f}, G {:.2f}.".format(*points[-1])
-    return png.getvalue(), (
-        f"{len(drawn)} images drawn by the generator at step {step:,}, beside as many real ones "
-        f"({session.target.name}, {len(session.target):,} images).{losses}"
-    )
-
-
-def _sheet(images: np.ndarray, columns: int) -> np.ndarray:
-    """Images in rows with a pixel between them, shape (height, width) or (height, width, 3)."""
-    n, height, width, channels = images.shape
-    rows = -(-n // columns)
-    sheet = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1, channels), 128, np.uint8)
-    for i, image in enumerate(images):
-        top, left = i // columns * (height + 1), i % columns * (width + 1)
-        sheet[top : top + height, left : left + width] = image
-    return sheet[..., 0] if channels == 1 else sheet
-
-
 def images(
     gan: Gan | None = None,
     target: data.Dataset | None = None,
@@ -165,6 +168,7 @@ def images(
     *,
     controls: Sequence[str] | None = None,
     language: str | None = None,
+    memory: float | int = MEMORY,
 ) -> Images:
     """Open a live view of a GAN of images: what it draws while it trains, and from where.
 
@@ -180,6 +184,8 @@ def images(
         seed: from which all weights and noise follow.
         controls: names in `IMAGE_CONTROLS` to show beside the images and the buttons; all when left out.
         language: "en" or "zh"; the page's own when left out.
+        memory: bytes that the way back may take: the states of the run that are kept. Of a network so large that few
+            fit, the others are trained again when a hand goes there.
 
     Returns:
         The widget: end a cell with it, and press Play. `.state` is the Python that brings its run back, `.game` the
@@ -196,4 +202,4 @@ def images(
     >>> int(live.game.step)
     5
     """
-    return Images(ImageSession(gan, target, hyper, seed), controls, language)
+    return Images(ImageSession(gan, target, hyper, seed, memory), controls, language)

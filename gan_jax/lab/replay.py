@@ -6,6 +6,7 @@ records what was trained already.
 
 import copy
 import json
+import math
 import struct
 import sys
 import threading
@@ -30,6 +31,9 @@ FRAMES = 150
 
 FIRST_STEPS = 3000
 """Steps that a laboratory records before it opens, where it is to begin with a recording."""
+
+PATIENCE = 60.0
+"""Seconds that a run may take to be trained again for its recording."""
 
 PIECE = 256
 """Steps taken at once, so that an interrupt is heard soon."""
@@ -208,8 +212,9 @@ def record(
 def past(lab: Any, frames: int = FRAMES) -> Replay:
     """Record what a laboratory's runs have gone through already, up to where they stand, from their key states.
 
-    The losses and measures of a stretch that was trained under another loss or target are those that the laboratory
-    still knows: it forgets them when they are changed.
+    Where it would take longer than `PATIENCE` to train the run again, only states that are at hand are shown. The
+    losses and measures of a stretch that was trained under another loss or target are those that the laboratory still
+    knows: it forgets them when they are changed.
 
     Raises:
         ValueError: nothing has been trained yet.
@@ -222,10 +227,12 @@ def past(lab: Any, frames: int = FRAMES) -> Replay:
         raise ValueError("nothing has been trained yet: press Play first, or record a run with lab.record(3000)")
     shadows = [_shadow(session) for session in sessions]
     camera = _Camera(lab, lab.names, shadows, None, None)
+    reach = (last - first) / frames / 2
+    if sum(session._pace.get(session._program, 0.0) for session in sessions) * (last - first) > PATIENCE:
+        reach = math.inf
     seen: tuple[int, ...] = ()
     for goal in np.unique(np.linspace(first, last, min(frames, last - first) + 1).round().astype(int)).tolist():
-        near = (last - first) / frames / 2
-        places = tuple(_near(session, goal, near) for session in sessions)
+        places = tuple(_near(session, goal, reach) for session in sessions)
         if places == seen:
             continue
         seen = places
@@ -280,9 +287,10 @@ def snapshot(lab: Any) -> Replay:
 def _as_lab(source: Any) -> Any:
     if not isinstance(source, Session):
         return source
+    from .images import Images, ImageSession
     from .widget import Lab
 
-    return Lab({"A": source})
+    return Images(source) if isinstance(source, ImageSession) else Lab({"A": source})
 
 
 class _Camera:
@@ -296,9 +304,7 @@ class _Camera:
         self.shots: list[Shot] = []
 
     def take(self) -> None:
-        from .widget import scene_of
-
-        scene = scene_of(self.names, self.sessions)
+        scene = self.lab.scene_of(self.sessions)
         if not self.scenes or scene != self.scenes[-1]:
             self.scenes.append(scene)
         runs, block = pack([session.frame(self.layers, self.charts) for session in self.sessions])
@@ -321,15 +327,20 @@ def _shadow(session: Session) -> Session:
 
 def _near(session: Session, step: int, reach: float) -> int:
     """A step of a session's run near to one that is asked for, with its state at hand where there is one."""
-    line = session.timeline.line
-    step = min(max(step, line.first), session.timeline.at)
-    near = line.nearest(step)
-    return near if abs(near - step) <= reach and near <= session.timeline.at else step
+    line, at = session.timeline.line, session.timeline.at
+    step = min(max(step, line.first), at)
+    if step == at:  # where the session stands
+        return step
+    near = line.nearest(step) if line.nearest(step) <= at else line.before(step)
+    return near if abs(near - step) <= reach else step
 
 
 def _stand_at(session: Session, shadow: Session, step: int) -> None:
-    shadow.timeline.travel(shadow, step)
-    shadow.timeline.forget()
+    if step == int(session.game.step):
+        shadow.stand(session.game, session.rules, session.samples, session.seed)
+    else:
+        shadow.timeline.travel(shadow, step)
+        shadow.timeline.forget()
     known = step >= session._curve.first and shadow.gan.loss == session.gan.loss
     shadow._curve, shadow.tracks = (
         copy.copy(session._curve) if known else Curve(first=step),

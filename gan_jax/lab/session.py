@@ -26,7 +26,7 @@ from .frames import Frame
 from .layers import LAYERS, describe
 from .measures import CHARTS, MEASURES, Tracks
 from .presets import Preset
-from .timeline import Rules, Timeline, same_target
+from .timeline import MEMORY, Rules, Timeline, same_target
 
 POINTS = 512
 """Real and fake samples shown."""
@@ -117,6 +117,8 @@ class Session:
     seed: int
     budget = BUDGET
     """Seconds of training between two pictures."""
+    memory: float | int = MEMORY
+    """Bytes that the states on its timeline may take."""
 
     def __init__(
         self,
@@ -146,7 +148,7 @@ class Session:
                 name = own.name if own.name not in self._menus[kind] else f"your {own.name}"
                 self._menus[kind] = {name: own, **self._menus[kind]}
         self._show_target(*self._name_target(target))
-        self.timeline, self.tracks = Timeline(), Tracks()
+        self.timeline, self.tracks = Timeline(self.memory), Tracks()
         self._pace: dict[Any, float] = {}  # seconds a step, of each program compiled so far
         self._begin(seed)
         # the networks meet the target here, not at the first press of play

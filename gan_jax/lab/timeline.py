@@ -177,11 +177,11 @@ class Line:
         return True
 
     def thin(self, every: int) -> None:
-        """Leave the first key state of each `every` steps."""
+        """Leave the first key state of each `every` steps, of a run that is as long, and the run's last state."""
         first: dict[int, int] = {}
-        for at in sorted(self.keys):
+        for at in sorted(self.keys) if every <= self.end else ():
             first.setdefault(at // every, at)
-        self.keys = {at: self.keys[at] for at in first.values()}
+        self.keys = {at: key for at, key in self.keys.items() if at == self.end or at in first.values()}
 
     def put_by(self, pictures: Any, step: int) -> None:
         """Keep charts that end at a step."""
@@ -292,14 +292,18 @@ class Timeline:
         if self.at > self.line.end:
             self.line.extend(rules, self.at - self.line.end)
         self.goal = None
-        if self.line.keep(state, self.every):
-            self._fit()
+        self._keep(self.line, state)
 
     def retreat(self, step: int) -> None:
         """Go back to an earlier step of the run, and forget what came after."""
         self.line, self.at = self.line.until(step), step
 
     # ---- memory ----
+
+    def _keep(self, line: Line, state: State) -> None:
+        """Keep a key state, where there is room for one beside a run's first state and that of the last action."""
+        if 3 * line.size <= self.memory and line.keep(state, self.every):
+            self._fit()
 
     @property
     def nbytes(self) -> int:
@@ -322,7 +326,7 @@ class Timeline:
         return keys | origins | {id(moment.state): moment.line.size for moment in moments}
 
     def _fit(self) -> None:
-        """Drop states until the rest fits: first where only undo leads, then every second one."""
+        """Drop states until the rest fits: where only undo leads, then every second one, then ways that were left."""
         while len(self._moments) > 1 and sum(self._held([], self._moments).values()) > self.memory / 4:
             (self._done or self._undone).pop(0)
         if self.nbytes <= self.memory:
@@ -331,12 +335,14 @@ class Timeline:
         for line in self._lines:
             if not any(line is other for other in shown):
                 line.keys = {}
-        while self.nbytes > self.memory and any(line.keys for line in self._lines):
+        while self.nbytes > self.memory and any(line.keys.keys() - {line.end} for line in self._lines):
             self.every *= 2
             for line in self._lines:
                 line.thin(self.every)
-                if self.every > line.end:
-                    line.keys = {}
+        while self.nbytes > self.memory and self.kept:
+            del self.kept[next(iter(self.kept))]
+        if self.nbytes > self.memory:
+            self.line.keys = {}
 
     # ---- any moment ----
 
@@ -365,14 +371,17 @@ class Timeline:
         start = line.before(step)
         if state is None or not start <= int(state.step) <= step:
             state = line.state(start)
-        began = time.perf_counter()
+        began, piece = time.perf_counter(), PIECE if seconds is None else 1  # a step may take as long as a second
         for rules, n in line.stretches(int(state.step), step):
-            for piece in [PIECE] * (n // PIECE) + [n % PIECE] * (n % PIECE > 0):
-                if seconds is not None and time.perf_counter() - began > seconds:
+            while n:
+                started = time.perf_counter()
+                if seconds is not None and started - began > seconds:
                     return state
-                state = self._play(rules, state, piece)
-                if line.keep(state, self.every):
-                    self._fit()
+                state = self._play(rules, state, min(piece, n))
+                n -= min(piece, n)
+                if seconds is not None and 4 * (time.perf_counter() - started) < seconds:
+                    piece = min(2 * piece, PIECE)
+                self._keep(line, state)
         return state
 
     # ---- what a hand does ----
@@ -444,7 +453,7 @@ class Timeline:
         if self.at == self.line.end and int(session.game.step) == self.at:
             self.line.tip = session.rules
             self.line.put_by(session.pictures, self.at)
-            if self.at != self.line.first:
+            if self.at != self.line.first and 3 * self.line.size <= self.memory:
                 self.line.keys[self.at] = checkpoints.named_arrays(session.game)
                 self._fit()
 

@@ -189,7 +189,11 @@ class Lab(Live):
         }
 
     def _see(self) -> dict[str, Any]:
-        return scene_of(self.names, self.sessions)
+        return self.scene_of(self.sessions)
+
+    def scene_of(self, sessions: Sequence[Session]) -> dict[str, Any]:
+        """The targets of some sessions as the page draws them, and their menus."""
+        return {"runs": [_ground(*pair) for pair in zip(self.names, sessions, strict=True)]}
 
     def _compile(self) -> None:
         for session in self.sessions:
@@ -205,11 +209,6 @@ class Lab(Live):
 
     def _still(self) -> tuple[bytes, str]:
         return still(self.session)
-
-
-def scene_of(names: Sequence[str], sessions: Sequence[Session]) -> dict[str, Any]:
-    """The runs' targets as the page draws them, and their menus."""
-    return {"runs": [_ground(*pair) for pair in zip(names, sessions, strict=True)]}
 
 
 def _ground(name: str, session: Session) -> dict[str, Any]:

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { load } from "./load.mjs";
 
-const names = ["timebarNearest", "timebarPlace", "timebarMarks", "timebarSince", "timebarShortcut", "timebarScrub"];
-const { timebarNearest, timebarPlace, timebarMarks, timebarSince, timebarShortcut, timebarScrub } = await load("timebar.js", names);
+const names = ["timebarNearest", "timebarPlace", "timebarMarks", "timebarReach", "timebarSince", "timebarShortcut", "timebarScrub"];
+const { timebarNearest, timebarPlace, timebarMarks, timebarReach, timebarSince, timebarShortcut, timebarScrub } = await load("timebar.js", names);
 
 test("the nearest key state, of two the earlier", () => {
   const keys = [0, 30, 50, 90];
@@ -11,6 +11,16 @@ test("the nearest key state, of two the earlier", () => {
     assert.equal(timebarNearest(keys, step), nearest, `step ${step}`);
   }
   assert.equal(timebarNearest([], 7), 0);
+});
+
+test("where a step takes long the bar goes to a kept one, but never stays where it is", () => {
+  const run = { keys: [0, 400, 800], at: 400, pace: 0.5 };
+  assert.equal(timebarReach({ ...run, pace: undefined }, 799), 799); // points, or nothing was timed yet
+  assert.equal(timebarReach({ ...run, pace: 0.001 }, 799), 799);
+  for (const [step, reached] of [[400, 400], [401, 401], [420, 420], [421, 800], [500, 800], [810, 810], [399, 0], [300, 0], [20, 20]]) {
+    assert.equal(timebarReach(run, step), reached, `step ${step}`);
+  }
+  assert.equal(timebarReach({ keys: [0], at: 90, pace: 0.5 }, 120), 120); // there is no other
 });
 
 test("a place is a share of the bar and stays on it", () => {

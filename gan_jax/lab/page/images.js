@@ -53,6 +53,11 @@ function createImagesView(driver, model, el) {
   const rules = createMenus(view, "rules");
   const dials = createDials(view);
 
+  // the way back and the way out, as the lab of points has them, for one run
+  const time = shows("time") ? [createTimebar({ ...view, shows: () => false })] : [];
+  const saving = shows("share") ? [createSaving(view)] : [];
+  const replay = shows("replay") ? [createReplayBar(view)] : [];
+
   // what hangs on a picked sample
   const makers = { neighbours: createNearest, walk: createWalk, explore: createExplorer };
   const asking = Object.keys(makers).filter(shows).map((name) => makers[name](view));
@@ -104,6 +109,7 @@ function createImagesView(driver, model, el) {
   return base.open(el, {
     title: "images.title",
     content: [
+      ...replay.map(({ node }) => node),
       ...(menus.empty ? [] : [menus.node]),
       ...(rules.empty ? [] : [rules.node]),
       element(
@@ -114,9 +120,11 @@ function createImagesView(driver, model, el) {
         element("div", {}, realTitle, real),
         element("div", {}, chart),
       ),
+      ...time.map(({ node }) => node),
       dials.node,
+      ...saving.map(({ node }) => node),
     ],
-    parts: [menus, rules, dials],
+    parts: [menus, rules, dials, ...replay, ...time, ...saving],
     scene: () => scene,
     changed() {
       scene = readImages(model);

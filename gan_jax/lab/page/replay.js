@@ -66,7 +66,7 @@ function createReplayDriver(recording) {
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const count = recording.steps.length;
   const shownLayers = new Set(["real", "heat", "fake", ...recording.setup.layers]);
-  const missing = recording.setup.all_layers.filter((name) => !shownLayers.has(name));
+  const missing = (recording.setup.all_layers ?? []).filter((name) => !shownLayers.has(name));
   const state = {
     playing: false,
     speed: 1,
@@ -187,11 +187,11 @@ function createReplayDriver(recording) {
 }
 
 // A recording's page shows what was recorded, and no button that only a kernel could answer.
-const REPLAY_WITHOUT = ["presets", "seed", "speed", "overview", "time", "draw", "probe"];
+const REPLAY_WITHOUT = ["presets", "seed", "speed", "overview", "time", "draw", "probe", "neighbours", "walk", "explore"];
 
 function replaySetup(setup) {
   const controls = setup.controls.filter((name) => !REPLAY_WITHOUT.includes(name));
-  const all_charts = Object.fromEntries(Object.entries(setup.all_charts).filter(([name]) => name === "losses" || setup.charts.includes(name)));
+  const all_charts = Object.fromEntries(Object.entries(setup.all_charts ?? {}).filter(([name]) => name === "losses" || setup.charts.includes(name)));
   return { ...setup, all_charts, controls: [...controls, "replay"] };
 }
 
@@ -335,7 +335,7 @@ async function openPage() {
     const recording = await openRecording(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
     recording.setup = { ...recording.setup, language: root.lang };
     const driver = createReplayDriver(recording);
-    const close = createView(driver, driver.model, el);
+    const close = (recording.setup.images ? createImagesView : createView)(driver, driver.model, el);
     const relabel = () => {
       root.lang = el.querySelector(".gan-lab").lang;
       document.getElementById("code").textContent = fillIn(words[root.lang], "replay.code");

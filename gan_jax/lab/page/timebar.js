@@ -2,6 +2,7 @@
 
 const TIMEBAR_KEYS = { z: "undo", y: "redo" };
 const TIMEBAR_EVERY = 200; // milliseconds between two looks of the bar while the game plays
+const TIMEBAR_FAR = 10; // seconds of training that a way through time may take
 const TIMEBAR_PATIENCE = 600; // milliseconds without an answer after which a drag asks again
 
 // ---- what needs no page ----
@@ -45,6 +46,15 @@ function timebarShortcut({ key, ctrlKey, metaKey, shiftKey, altKey }, target) {
   const types = target?.tagName === "TEXTAREA" || (target?.tagName === "INPUT" && ["text", "number"].includes(target.type));
   const what = types ? null : (TIMEBAR_KEYS[String(key).toLowerCase()] ?? null);
   return what === "undo" && shiftKey ? "redo" : what;
+}
+
+// The step; or, where training on to it from the last state at hand takes too long, a kept one near it. Never the one where
+// the run stands: a press of an arrow key has to lead somewhere.
+function timebarReach({ keys, at, pace }, step) {
+  const from = Math.max(...[at, ...keys].filter((key) => key <= step));
+  if (!pace || (step - from) * pace <= TIMEBAR_FAR) return step;
+  const that = keys.filter((key) => (key - at) * (step - at) > 0);
+  return that.length ? timebarNearest(that, step) : step;
 }
 
 const timebarNumber = (value) => value.toLocaleString("en");
@@ -158,7 +168,7 @@ function createTimebar(view) {
 
   function travel(step) {
     driver.pause();
-    scrub.to(step, true);
+    scrub.to(timebarReach(timeline, step), true);
   }
 
   view.listen(slider, "input", () => {
