@@ -46,9 +46,8 @@ class Rules:
 
 GENTLE = {"lr_g": 0.01, "lr_d": 0.02, "beta1": 0.9}
 
-# Rounding must stay rounding for 50 steps. Adam divides a gradient by its own size, so one that is 0 but for rounding
-# (of a bias before a batch normalisation) moves its parameter by a whole step: there, SGD. The gradient penalty of a
-# piecewise linear critic jumps when a sample crosses a kink: there, tanh.
+# Rounding must stay rounding for 50 steps. The gradient penalty of a piecewise linear critic jumps when a sample
+# crosses a kink: there, tanh.
 GAMES = {
     "non-saturating": Rules(),
     "simultaneous": Rules(update="simultaneous", d_steps=2),
@@ -62,7 +61,7 @@ GAMES = {
     "least squares": Rules(loss="least_squares", dials={"beta1": 0.9, "beta2": 0.99}),
     "hinge with R1": Rules(loss="hinge", penalty="r1", dials={"penalty_weight": 0.5}),
     "relativistic with R1 and R2": Rules(loss="relativistic", penalty="r1_and_r2", dials={"penalty_weight": 0.3}),
-    "batch normalisation in G": Rules(normalisation="batch", activation="tanh", optimizer="sgd", dials=GENTLE),
+    "batch normalisation in G": Rules(normalisation="batch", activation="tanh"),
 }
 
 
@@ -107,8 +106,10 @@ def copied(module, activation: str) -> torch.nn.Sequential:
     for i in range(module.depth):
         layer = getattr(module, f"layer_{i}")
         inputs, outputs = layer.linear.kernel.shape
-        linear = torch.nn.Linear(inputs, outputs)
-        tensors, values = [linear.weight, linear.bias], [layer.linear.kernel[...].T, layer.linear.bias[...]]
+        linear = torch.nn.Linear(inputs, outputs, bias=layer.linear.bias is not None)
+        tensors, values = [linear.weight], [layer.linear.kernel[...].T]
+        if layer.linear.bias is not None:
+            tensors, values = [*tensors, linear.bias], [*values, layer.linear.bias[...]]
         layers.append(linear)
         if layer.norm is not None:
             layers.append(torch.nn.BatchNorm1d(outputs))

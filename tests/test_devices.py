@@ -33,9 +33,8 @@ gan = Gan(
     nets.mlp(64, 8, 8, 1, minibatch_stddev=8),
     penalty=losses.wgan_gp,
     batch_size=32,
-    optimizer="sgd",  # Adam would turn the rounding of a gradient that is 0, of a bias before batch norm, into a step
 )
-hyper = Hyperparams(lr_g=0.05, lr_d=0.05, penalty_weight=1.0)
+hyper = Hyperparams(lr_g=1e-3, lr_d=1e-3, penalty_weight=1.0)
 digits = data.digits()
 start = lambda: train.init(gan, hyper, jax.random.key(0))
 
@@ -114,8 +113,8 @@ def test_a_step_on_eight_devices_is_the_step_on_one(tmp_path):
     (found,) = python(GAME + ON_EIGHT, devices=8, cache=tmp_path)
     assert found["devices"] == found["held by"] == 8
     assert found["moved"] > 0.01
-    assert found["losses"] < 1e-4
-    assert found["weights"] < 1e-4
+    assert found["losses"] < 1e-5
+    assert found["weights"] < 1e-5
     assert found["refused"].startswith("a batch of 32 cannot be shared evenly by 5 devices; ")
     assert "such as 35" in found["refused"]
     # chunks change no number

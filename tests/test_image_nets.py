@@ -35,7 +35,9 @@ DISCRIMINATORS = {
     "heads": nets.dcgan_discriminator(SMALL, 4, heads=5),
     "compares": nets.dcgan_discriminator(SMALL, 4, minibatch_stddev=2),
     "residual": nets.resnet_discriminator(SMALL, 4, normalisation="spectral", heads=2),
-    "residual, projection": nets.resnet_discriminator(SMALL, 4, classes=3, conditioning="projection"),
+    "residual, projection": nets.resnet_discriminator(
+        SMALL, 4, classes=3, conditioning="projection", normalisation="batch"
+    ),
     "mlp with a label and heads": nets.mlp(64, 8, 8, 1, classes=3, heads=5, minibatch_stddev=2),
 }
 EVERY = {**{f"G {name}": r for name, r in GENERATORS.items()}, **{f"D {name}": r for name, r in DISCRIMINATORS.items()}}
@@ -129,6 +131,30 @@ def test_every_discriminator_gives_a_logit_and_its_heads_for_images_and_for_flat
         assert not np.allclose(logits, jax.tree.leaves(of_others)[0], atol=1e-7)
     if recipe.heads:  # and the heads are no copies of the logit
         assert not np.allclose(heads[:, :1], logits)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("name", [name for name, recipe in EVERY.items() if recipe.normalisation in ("batch", "layer")])
+def test_every_parameter_changes_what_is_said_while_it_trains(name):
+    """A bias that batch norm takes away would have a gradient of rounding noise, of which Adam makes whole steps."""
+    recipe, rng = EVERY[name], np.random.default_rng(0)
+    labels = jnp.arange(9) % 3 if recipe.classes else None
+    normal = lambda shape: jnp.asarray(rng.normal(size=shape), jnp.float32)  # noqa: E731
+    tree = jax.eval_shape(lambda: nnx.state(recipe(nnx.Rngs(0)), nnx.Param))
+    paths, shapes = zip(*jax.tree_util.tree_leaves_with_path(tree), strict=True)
+    leaves, x = [normal(leaf.shape) for leaf in shapes], normal((9, recipe.inputs))
+
+    @_quickly_compiled
+    def said(leaves):
+        module = recipe(nnx.Rngs(0))
+        nnx.update(module, jax.tree.unflatten(jax.tree.structure(tree), leaves))
+        return module(x, labels) if recipe.classes else module(x)
+
+    before = np.asarray(said(leaves))
+    for i, path in enumerate(paths):
+        moved = [leaf + normal(leaf.shape) * (i == j) for j, leaf in enumerate(leaves)]
+        change = np.abs(np.asarray(said(moved)) - before).max()
+        assert change > 1e-3 * np.abs(before).max(), jax.tree_util.keystr(path)
 
 
 def test_the_labels_rows_of_a_conditional_norm_and_a_projection_are_their_own():

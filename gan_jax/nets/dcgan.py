@@ -10,19 +10,11 @@ from jaxtyping import Array, Float
 
 from ..errors import check_count
 from .dropout import check_rate
-from .images import (
-    UPSAMPLINGS,
-    Conv,
-    Finish,
-    checked_shape,
-    dense,
-    halvings,
-    up,
-)
-from .labels import Labels, one_hot, with_planes
-from .menus import INITIALISERS
-from .recipes import ImageDiscriminatorRecipe, ImageRecipe, check_discriminator, check_generator
-from .spectral import SpectralConv
+from .images import UPSAMPLINGS, Conv, Finish, checked_shape, convolution, halvings, up
+from .labels import Labels
+from .menus import biased
+from .recipes import ImageDiscriminatorRecipe, ImageGeneratorRecipe, check_discriminator, check_generator
+from .spectral import dense
 from .verdicts import Answer, Verdict
 
 KERAS = {"momentum": 0.99, "epsilon": 1e-3}
@@ -40,31 +32,28 @@ class DcganGenerator(nnx.Module):
         if r.tutorial:
             widths = [2 * widths[0], *widths]
         self.small = height // 2**times, width // 2**times, widths[0]
-        told = r.classes if r.conditioning == "batch_norm" else 0
-        bias = r.normalisation == "none"
-        rules: dict[str, Any] = {"activation": r.activation, "normalisation": r.normalisation, "classes": told}
-        rules |= KERAS if r.tutorial else {}
+        rules: dict[str, Any] = {"activation": r.activation, "normalisation": r.normalisation}
+        rules |= {"classes": r.classes_in_norm} | (KERAS if r.tutorial else {})
 
         numbers = self.small[0] * self.small[1] * self.small[2]
-        self.dense = dense(r.latent_dim + r.classes - told, numbers, r.initialiser, rngs, bias=bias)
+        self.dense = dense(r.rows, numbers, r.initialiser, rngs, r.normalisation)
         self.dense_finish = Finish(numbers if r.tutorial else self.small[2], rngs, **rules)
         self.layers = len(widths)
         for i, (inputs, outputs) in enumerate(zip(widths, [*widths[1:], colours], strict=True)):
             shape = (r.kernel, r.kernel, inputs, outputs)
             last = i == self.layers - 1
-            with_bias = bias or (last and not r.tutorial)
+            bias = biased("none" if last and not r.tutorial else r.normalisation)
             if r.tutorial and i == 0:
                 layer: nnx.Module = Conv(shape, 1, r.initialiser, rngs, bias=bias, transposed=True)
             else:
-                layer = up(r.upsampling, shape, r.initialiser, rngs, bias=with_bias)
+                layer = up(r.upsampling, shape, r.initialiser, rngs, bias=bias)
             setattr(self, f"layer_{i}", layer)
             if not last:
                 setattr(self, f"finish_{i}", Finish(outputs, rngs, **rules))
 
     def __call__(self, z: Float[Array, "n latent_dim"], labels: Labels | None = None) -> Float[Array, "n h w c"]:
-        told = one_hot(labels, self.recipe.classes, len(z)).astype(z.dtype)
-        joined = self.recipe.classes and self.recipe.conditioning == "concatenate"
-        x = self.dense(jnp.concatenate([z, told], axis=1) if joined else z)
+        x, told = self.recipe.joined(z, labels)
+        x = self.dense(x)
         if self.recipe.tutorial:
             x = self.dense_finish(x, told).reshape(-1, *self.small)
         else:
@@ -80,50 +69,33 @@ class DcganDiscriminator(nnx.Module):
 
     def __init__(self, recipe: "DcganDiscriminatorRecipe", rngs: nnx.Rngs):
         self.recipe, r = recipe, recipe
-        height, width, channels = r.image_shape
-        spectral = r.normalisation == "spectral"
-        channels += r.classes if r.conditioning == "concatenate" else 0
+        height, width, _ = r.image_shape
+        channels = r.planes
         self.layers = halvings(r.image_shape)
         for i in range(self.layers):
             outputs = r.width * 2**i
             shape = (r.kernel, r.kernel, channels, outputs)
-            normalised = i > 0 and r.normalisation in ("batch", "layer")  # not the layer that sees the images
-            if spectral:
-                layer: nnx.Module = SpectralConv(shape, 2, INITIALISERS[r.initialiser], rngs)
-            else:
-                layer = Conv(shape, 2, r.initialiser, rngs, bias=not normalised)
-            setattr(self, f"layer_{i}", layer)
-            finish = Finish(
-                outputs,
-                rngs,
-                activation=r.activation,
-                normalisation=r.normalisation if normalised else "none",
-                dropout=r.dropout,
-            )
+            # of activations not in the layer that sees the images; of weights in every one
+            normalisation = r.normalisation if i or r.normalisation == "spectral" else "none"
+            setattr(self, f"layer_{i}", convolution(shape, 2, r.initialiser, rngs, normalisation))
+            finish = Finish(outputs, rngs, activation=r.activation, normalisation=normalisation, dropout=r.dropout)
             setattr(self, f"finish_{i}", finish)
             channels = outputs
         self.verdict = Verdict((height >> self.layers) * (width >> self.layers) * channels, r, rngs)
 
     def __call__(self, x: Float[Array, "n ..."], labels: Labels | None = None) -> Answer:
-        r, x = self.recipe, self.recipe.as_images(x)
-        told = one_hot(labels, r.classes, len(x)).astype(x.dtype)
-        x = with_planes(x, told) if r.conditioning == "concatenate" else x
+        x, told = self.recipe.seen(x, labels)
         for i in range(self.layers):
             x = getattr(self, f"finish_{i}")(getattr(self, f"layer_{i}")(x), told)
         return self.verdict(x.reshape(len(x), -1), told)
 
 
 @dataclass(frozen=True, repr=False)
-class DcganGeneratorRecipe(ImageRecipe):
+class DcganGeneratorRecipe(ImageGeneratorRecipe):
     """What `dcgan_generator` returns: hashable, and callable with `nnx.Rngs`."""
 
-    latent_dim: int
     upsampling: str
-    normalisation: str
-    activation: str
-    initialiser: str
     kernel: int
-    conditioning: str
     tutorial: bool = False
 
     @staticmethod
@@ -133,16 +105,6 @@ class DcganGeneratorRecipe(ImageRecipe):
     def published(self) -> "DcganGeneratorRecipe":
         return tutorial_generator()
 
-    @property
-    def inputs(self) -> int:
-        """Numbers in z, the label not counted."""
-        return self.latent_dim
-
-    @property
-    def heads(self) -> int:
-        """A generator has none."""
-        return 0
-
     def __call__(self, rngs: nnx.Rngs) -> DcganGenerator:
         return DcganGenerator(self, rngs)
 
@@ -151,14 +113,8 @@ class DcganGeneratorRecipe(ImageRecipe):
 class DcganDiscriminatorRecipe(ImageDiscriminatorRecipe):
     """What `dcgan_discriminator` returns: hashable, and callable with `nnx.Rngs`."""
 
-    normalisation: str
-    activation: str
-    initialiser: str
     kernel: int
     dropout: float
-    conditioning: str
-    heads: int
-    minibatch_stddev: int
     tutorial: bool = False
 
     @staticmethod
@@ -192,7 +148,8 @@ def dcgan_generator(
         image_shape: (height, width, channels); the sides are halved as `halvings` says: 28 to 7, 32 to 4, 8 to 2.
         width: channels of the layer before the image, doubled with each halving of the side.
         upsampling: name in `UPSAMPLINGS`.
-        normalisation: "batch" as published, "none", or "layer"; before each activation, not at the output.
+        normalisation: "batch" as published, "none", or "layer"; before each activation, not at the output. A layer
+            that batch norm follows has no bias, here and in all networks: see `biased`.
         activation: name in `IMAGE_ACTIVATIONS`.
         initialiser: name in `INITIALISERS`, for the weights.
         kernel: side of the kernels, in pixels.
@@ -221,8 +178,8 @@ def dcgan_generator(
     check_count(width, "width")
     check_count(kernel, "kernel")
     return DcganGeneratorRecipe(
-        checked_shape(image_shape), int(width), int(classes), int(latent_dim), upsampling, normalisation, activation,
-        initialiser, int(kernel), conditioning,
+        checked_shape(image_shape), int(width), int(classes), int(latent_dim), normalisation, activation, initialiser,
+        conditioning, upsampling, int(kernel),
     )  # fmt: skip
 
 
@@ -277,8 +234,8 @@ def dcgan_discriminator(
     check_count(width, "width")
     check_count(kernel, "kernel")
     return DcganDiscriminatorRecipe(
-        checked_shape(image_shape), int(width), int(classes), normalisation, activation, initialiser, int(kernel),
-        float(dropout), conditioning, int(heads), int(minibatch_stddev),
+        checked_shape(image_shape), int(width), int(classes), normalisation, activation, initialiser, conditioning,
+        int(heads), int(minibatch_stddev), int(kernel), float(dropout),
     )  # fmt: skip
 
 

@@ -12,8 +12,8 @@ from ..errors import Menu, check_count
 from .convolutions import conv, conv_transposed
 from .dropout import Dropout
 from .labels import ConditionalBatchNorm
-from .menus import ACTIVATIONS, INITIALISERS
-from .spectral import SpectralLinear
+from .menus import ACTIVATIONS, INITIALISERS, biased
+from .spectral import SpectralConv
 
 Images = Float[Array, "n h w c"]
 Others = Float[Array, "n h2 w2 c2"]
@@ -38,6 +38,13 @@ class Conv(nnx.Module):
         convolve = conv_transposed if self.transposed else conv
         x = convolve(x, self.kernel[...], stride=self.stride)
         return x if self.bias is None else x + self.bias[...][None, None, None, :]
+
+
+def convolution(shape, stride: int, initialiser: str, rngs: nnx.Rngs, normalisation: str) -> nnx.Module:
+    """Make a convolution as this normalisation wants it: "spectral" divides its weights, "batch" leaves no bias."""
+    if normalisation == "spectral":
+        return SpectralConv(shape, stride, INITIALISERS[initialiser], rngs)
+    return Conv(shape, stride, initialiser, rngs, bias=biased(normalisation))
 
 
 def shuffled(x: Images, factor: int) -> Others:
@@ -146,13 +153,6 @@ class Finish(nnx.Module):
             x = self.norm(x, labels) if self.told else self.norm(x)
         x = IMAGE_ACTIVATIONS[self.activation](x)
         return x if self.dropout is None else self.dropout(x)
-
-
-def dense(inputs: int, outputs: int, initialiser: str, rngs: nnx.Rngs, *, spectral: bool = False, bias: bool = True):
-    """Make a dense layer, spectrally normalised or not."""
-    if spectral:
-        return SpectralLinear(inputs, outputs, INITIALISERS[initialiser], rngs)
-    return nnx.Linear(inputs, outputs, kernel_init=INITIALISERS[initialiser], use_bias=bias, rngs=rngs)
 
 
 def halvings(image_shape: tuple[int, int, int]) -> int:

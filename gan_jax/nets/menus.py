@@ -52,3 +52,16 @@ NORMALISATIONS: Menu[Callable | None] = Menu(
 )
 """What stands between a hidden layer's products and its activation. "spectral" divides the weights instead, in every
 layer, the last one too: see `SpectralLinear`."""
+
+
+def biased(normalisation: str) -> bool:
+    """Whether a layer that this normalisation follows has a bias.
+
+    Batch norm takes away each feature's mean over the batch, and with it all that a bias adds: the bias would change
+    no output, and its gradient would be rounding noise, of which Adam makes whole steps. Layer norm takes away one mean
+    of all features, so it leaves the differences of their biases.
+
+    >>> biased("batch"), biased("layer")
+    (False, True)
+    """
+    return normalisation != "batch"

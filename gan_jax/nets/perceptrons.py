@@ -10,16 +10,15 @@ from ..errors import check_count
 from .groups import minibatch_stddev as with_stddev
 from .labels import Labels, one_hot
 from .menus import ACTIVATIONS, INITIALISERS, NORMALISATIONS, PIECES
-from .spectral import SpectralLinear
+from .spectral import dense
 
 
 class Layer(nnx.Module):
-    """One dense layer, then normalisation, then activation: `act(norm(x W + b))`."""
+    """One dense layer, then normalisation, then activation: `act(norm(x W + b))`; before batch norm there is no b."""
 
     def __init__(self, inputs: int, outputs: int, activation: str, normalisation: str, initialiser: str, rngs):
         wide = outputs * PIECES if activation == "maxout" else outputs
-        dense = SpectralLinear if normalisation == "spectral" else nnx.Linear
-        self.linear = dense(inputs, wide, kernel_init=INITIALISERS[initialiser], rngs=rngs)
+        self.linear = dense(inputs, wide, initialiser, rngs, normalisation)
         make = NORMALISATIONS[normalisation]
         self.norm = None if make is None else make(wide, rngs=rngs)
         self.activation = activation

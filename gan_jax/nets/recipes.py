@@ -5,11 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import Menu, check_count
 from .images import IMAGE_ACTIVATIONS
+from .labels import Labels, one_hot, with_planes
 from .menus import INITIALISERS, NORMALISATIONS
 
 G_NORMALISATIONS = Menu("normalisation of a generator", {name: name for name in ("batch", "none", "layer")})
@@ -121,10 +123,80 @@ class ImageRecipe:
         return f"nets.{maker.__name__}({', '.join(shown)})"
 
 
-class ImageDiscriminatorRecipe(ImageRecipe):
-    """What the recipes of image discriminators share; their field `minibatch_stddev` is the samples of a group."""
+@dataclass(frozen=True, repr=False)
+class ImageGeneratorRecipe(ImageRecipe):
+    """What the recipes of image generators share.
 
+    Attributes:
+        latent_dim: numbers in z.
+        normalisation, activation, initialiser: names on the menus.
+        conditioning: how it is told labels.
+    """
+
+    latent_dim: int
+    normalisation: str
+    activation: str
+    initialiser: str
+    conditioning: str
+
+    @property
+    def inputs(self) -> int:
+        """Numbers in z, the label not counted."""
+        return self.latent_dim
+
+    @property
+    def heads(self) -> int:
+        """A generator has none."""
+        return 0
+
+    @property
+    def classes_in_norm(self) -> int:
+        """Labels with a scale and a shift of their own after each normalisation."""
+        return self.classes if self.conditioning == "batch_norm" else 0
+
+    @property
+    def rows(self) -> int:
+        """Numbers that the first layer takes: z, and the label where it is joined to it."""
+        return self.latent_dim + self.classes - self.classes_in_norm
+
+    def joined(
+        self, z: Float[Array, "n latent_dim"], labels: Labels | None
+    ) -> tuple[Float[Array, "n rows"], Float[Array, "n classes"]]:
+        """What the first layer takes, and the labels one-hot."""
+        told = one_hot(labels, self.classes, len(z)).astype(z.dtype)
+        return z if self.classes_in_norm else jnp.concatenate([z, told], axis=1), told
+
+
+@dataclass(frozen=True, repr=False)
+class ImageDiscriminatorRecipe(ImageRecipe):
+    """What the recipes of image discriminators share.
+
+    Attributes:
+        normalisation, activation, initialiser: names on the menus.
+        conditioning: how it is told labels.
+        heads: outputs beside the logit.
+        minibatch_stddev: samples of a group that are compared.
+    """
+
+    normalisation: str
+    activation: str
+    initialiser: str
+    conditioning: str
+    heads: int
     minibatch_stddev: int
+
+    @property
+    def planes(self) -> int:
+        """Channels that the first layer sees: those of the image, and one a label where labels are planes."""
+        return self.image_shape[2] + (self.classes if self.conditioning == "concatenate" else 0)
+
+    def seen(
+        self, x: Float[Array, "n ..."], labels: Labels | None
+    ) -> tuple[Float[Array, "n h w planes"], Float[Array, "n classes"]]:
+        """What the first layer sees, and the labels one-hot."""
+        x = self.as_images(x)
+        told = one_hot(labels, self.classes, len(x)).astype(x.dtype)
+        return with_planes(x, told) if self.conditioning == "concatenate" else x, told
 
     @property
     def inputs(self) -> int:

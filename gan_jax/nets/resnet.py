@@ -8,11 +8,10 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from ..errors import check_count
-from .images import IMAGE_ACTIVATIONS, Conv, Finish, Images, Others, checked_shape, dense, enlarged, halvings
-from .labels import Labels, one_hot, with_planes
-from .menus import INITIALISERS
-from .recipes import ImageDiscriminatorRecipe, ImageRecipe, check_discriminator, check_generator
-from .spectral import SpectralConv
+from .images import IMAGE_ACTIVATIONS, Conv, Finish, Images, Others, checked_shape, convolution, enlarged, halvings
+from .labels import Labels
+from .recipes import ImageDiscriminatorRecipe, ImageGeneratorRecipe, check_discriminator, check_generator
+from .spectral import dense
 from .verdicts import Answer, Verdict
 
 
@@ -28,16 +27,15 @@ def halved(x: Images) -> Others:
 
 class ResidualUp(nnx.Module):
     """`x -> up(x) + conv(act(norm(conv(up(act(norm(x)))))))`, where `up` repeats each pixel; the way around has a 1 x 1
-    convolution."""
+    convolution. Under batch norm no convolution has a bias: the way around carries what it would add to the norm of
+    each later block, and to the last one, which takes it away."""
 
-    def __init__(self, width: int, recipe: "ResnetGeneratorRecipe", rngs: nnx.Rngs):
-        told = recipe.classes if recipe.conditioning == "batch_norm" else 0
-        self.before, self.between = (
-            Finish(width, rngs, activation=recipe.activation, normalisation=recipe.normalisation, classes=told)
-            for _ in range(2)
+    def __init__(self, recipe: "ResnetGeneratorRecipe", rngs: nnx.Rngs):
+        self.before, self.between = (recipe.finish(rngs) for _ in range(2))
+        self.first, self.second, self.around = (
+            convolution((side, side, recipe.width, recipe.width), 1, recipe.initialiser, rngs, recipe.normalisation)
+            for side in (3, 3, 1)
         )
-        self.first, self.second = (Conv((3, 3, width, width), 1, recipe.initialiser, rngs, bias=True) for _ in range(2))
-        self.around = Conv((1, 1, width, width), 1, recipe.initialiser, rngs, bias=True)
 
     def __call__(self, x: Images, told: Float[Array, "n classes"]) -> Others:
         y = self.first(enlarged(self.before(x, told), 2))
@@ -50,17 +48,12 @@ class ResidualDown(nnx.Module):
     the first block sees the image itself, so its first activation is left out."""
 
     def __init__(self, inputs: int, recipe: "ResnetDiscriminatorRecipe", rngs: nnx.Rngs, *, first: bool, down: bool):
-        width, name, init = recipe.width, recipe.initialiser, INITIALISERS[recipe.initialiser]
-        self.begins, self.down, self.activation = first, down, recipe.activation
-
-        def conv(side: int, inputs: int) -> nnx.Module:
-            if recipe.normalisation == "spectral":
-                return SpectralConv((side, side, inputs, width), 1, init, rngs)
-            return Conv((side, side, inputs, width), 1, name, rngs, bias=True)
-
-        self.first, self.second = conv(3, inputs), conv(3, width)
-        self.around = conv(1, inputs) if first or down else None
-        usual = recipe.normalisation if recipe.normalisation in ("batch", "layer") else "none"
+        width, name, usual = recipe.width, recipe.initialiser, recipe.normalisation
+        summed = usual if usual == "spectral" else "none"  # what is summed reaches the verdict without a norm
+        self.down = down
+        self.first = convolution((3, 3, inputs, width), 1, name, rngs, usual)
+        self.second = convolution((3, 3, width, width), 1, name, rngs, summed)
+        self.around = convolution((1, 1, inputs, width), 1, name, rngs, summed) if first or down else None
         self.before = Finish(inputs, rngs, activation="identity" if first else recipe.activation,
                              normalisation="none" if first else usual)  # fmt: skip
         self.between = Finish(width, rngs, activation=recipe.activation, normalisation=usual)
@@ -79,19 +72,16 @@ class ResnetGenerator(nnx.Module):
         height, width, colours = r.image_shape
         self.blocks = halvings(r.image_shape)
         self.small = height >> self.blocks, width >> self.blocks, r.width
-        told = r.classes if r.conditioning == "batch_norm" else 0
-        self.dense = dense(
-            r.latent_dim + r.classes - told, self.small[0] * self.small[1] * r.width, r.initialiser, rngs
-        )
+        # batch norm leaves of its biases what differs from pixel to pixel
+        self.dense = dense(r.rows, self.small[0] * self.small[1] * r.width, r.initialiser, rngs)
         for i in range(self.blocks):
-            setattr(self, f"block_{i}", ResidualUp(r.width, r, rngs))
-        self.finish = Finish(r.width, rngs, activation=r.activation, normalisation=r.normalisation, classes=told)
+            setattr(self, f"block_{i}", ResidualUp(r, rngs))
+        self.finish = r.finish(rngs)
         self.colours = Conv((3, 3, r.width, colours), 1, r.initialiser, rngs, bias=True)
 
     def __call__(self, z: Float[Array, "n latent_dim"], labels: Labels | None = None) -> Float[Array, "n h w c"]:
-        told = one_hot(labels, self.recipe.classes, len(z)).astype(z.dtype)
-        joined = self.recipe.conditioning == "concatenate"
-        x = self.dense(jnp.concatenate([z, told], axis=1) if joined else z).reshape(-1, *self.small)
+        x, told = self.recipe.joined(z, labels)
+        x = self.dense(x).reshape(-1, *self.small)
         for i in range(self.blocks):
             x = getattr(self, f"block_{i}")(x, told)
         return jnp.tanh(self.colours(self.finish(x, told)))
@@ -102,8 +92,7 @@ class ResnetDiscriminator(nnx.Module):
 
     def __init__(self, recipe: "ResnetDiscriminatorRecipe", rngs: nnx.Rngs):
         self.recipe, r = recipe, recipe
-        channels = r.image_shape[2] + (r.classes if r.conditioning == "concatenate" else 0)
-        downs = min(2, halvings(r.image_shape))
+        channels, downs = r.planes, min(2, halvings(r.image_shape))
         self.blocks = downs + 2
         for i in range(self.blocks):
             block = ResidualDown(channels, r, rngs, first=i == 0, down=i < downs)
@@ -112,37 +101,24 @@ class ResnetDiscriminator(nnx.Module):
         self.verdict = Verdict(r.width, r, rngs)
 
     def __call__(self, x: Float[Array, "n ..."], labels: Labels | None = None) -> Answer:
-        r, x = self.recipe, self.recipe.as_images(x)
-        told = one_hot(labels, r.classes, len(x)).astype(x.dtype)
-        x = with_planes(x, told) if r.conditioning == "concatenate" else x
+        x, told = self.recipe.seen(x, labels)
         for i in range(self.blocks):
             x = getattr(self, f"block_{i}")(x, told)
-        return self.verdict(jnp.sum(IMAGE_ACTIVATIONS[r.activation](x), axis=(1, 2)), told)
+        return self.verdict(jnp.sum(IMAGE_ACTIVATIONS[self.recipe.activation](x), axis=(1, 2)), told)
 
 
 @dataclass(frozen=True, repr=False)
-class ResnetGeneratorRecipe(ImageRecipe):
+class ResnetGeneratorRecipe(ImageGeneratorRecipe):
     """What `resnet_generator` returns: hashable, and callable with `nnx.Rngs`."""
-
-    latent_dim: int
-    normalisation: str
-    activation: str
-    initialiser: str
-    conditioning: str
 
     @staticmethod
     def maker() -> Callable[..., "ResnetGeneratorRecipe"]:
         return resnet_generator
 
-    @property
-    def inputs(self) -> int:
-        """Numbers in z, the label not counted."""
-        return self.latent_dim
-
-    @property
-    def heads(self) -> int:
-        """A generator has none."""
-        return 0
+    def finish(self, rngs: nnx.Rngs) -> Finish:
+        """Make what precedes each of its convolutions."""
+        return Finish(self.width, rngs, activation=self.activation, normalisation=self.normalisation,
+                      classes=self.classes_in_norm)  # fmt: skip
 
     def __call__(self, rngs: nnx.Rngs) -> ResnetGenerator:
         return ResnetGenerator(self, rngs)
@@ -151,13 +127,6 @@ class ResnetGeneratorRecipe(ImageRecipe):
 @dataclass(frozen=True, repr=False)
 class ResnetDiscriminatorRecipe(ImageDiscriminatorRecipe):
     """What `resnet_discriminator` returns: hashable, and callable with `nnx.Rngs`."""
-
-    normalisation: str
-    activation: str
-    initialiser: str
-    conditioning: str
-    heads: int
-    minibatch_stddev: int
 
     @staticmethod
     def maker() -> Callable[..., "ResnetDiscriminatorRecipe"]:

@@ -8,6 +8,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from .convolutions import conv
+from .menus import INITIALISERS, biased
 
 
 def unit(x: Float[Array, " n"]) -> Float[Array, " n"]:
@@ -59,6 +60,13 @@ class SpectralLinear(Spectral):
 
     def __call__(self, x: Float[Array, "n inputs"]) -> Float[Array, "n outputs"]:
         return x @ self.weights() + self.bias[...][None, :]
+
+
+def dense(inputs: int, outputs: int, initialiser: str, rngs: nnx.Rngs, normalisation: str = "none") -> nnx.Module:
+    """Make a dense layer as this normalisation wants it: "spectral" divides its weights, "batch" leaves no bias."""
+    if normalisation == "spectral":
+        return SpectralLinear(inputs, outputs, INITIALISERS[initialiser], rngs)
+    return nnx.Linear(inputs, outputs, kernel_init=INITIALISERS[initialiser], use_bias=biased(normalisation), rngs=rngs)
 
 
 class SpectralConv(Spectral):

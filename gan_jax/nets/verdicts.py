@@ -7,9 +7,8 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from .groups import minibatch_stddev
-from .images import dense
 from .menus import INITIALISERS
-from .spectral import Spectral
+from .spectral import Spectral, dense
 
 Rows = Float[Array, "n features"]
 Answer = Float[Array, "n 1"] | tuple[Float[Array, "n 1"], Float[Array, "n heads"]]
@@ -19,15 +18,13 @@ class Verdict(nnx.Module):
     """The last layer of a discriminator: a dense layer to the logit, the label's projection, and heads beside it."""
 
     def __init__(self, features: int, recipe: Any, rngs: nnx.Rngs):
-        spectral = recipe.normalisation == "spectral"
+        divided = "spectral" if recipe.normalisation == "spectral" else "none"
         projected = recipe.classes and recipe.conditioning == "projection"
         self.group = recipe.minibatch_stddev
-        self.by_label = Projection(recipe.classes, features, recipe.initialiser, spectral, rngs) if projected else None
+        self.by_label = Projection(recipe.classes, features, recipe.initialiser, divided, rngs) if projected else None
         features += bool(self.group)
-        self.dense = dense(features, 1, recipe.initialiser, rngs, spectral=spectral)
-        self.heads = (
-            dense(features, recipe.heads, recipe.initialiser, rngs, spectral=spectral) if recipe.heads else None
-        )
+        self.dense = dense(features, 1, recipe.initialiser, rngs, divided)
+        self.heads = dense(features, recipe.heads, recipe.initialiser, rngs, divided) if recipe.heads else None
 
     def __call__(self, features: Rows, told: Float[Array, "n classes"]) -> Answer:
         toward = 0 if self.by_label is None else self.by_label(features, told)
@@ -42,10 +39,10 @@ class Projection(nnx.Module):
     Source: Miyato and Koyama 2018, "cGANs with Projection Discriminator", equation 3.
     """
 
-    def __init__(self, classes: int, features: int, initialiser: str, spectral: bool, rngs: nnx.Rngs):
-        init = INITIALISERS[initialiser]
-        self.table = Spectral((classes, features), init, rngs) if spectral else None
-        self.kernel = None if spectral else nnx.Param(init(rngs.params(), (classes, features)))
+    def __init__(self, classes: int, features: int, initialiser: str, normalisation: str, rngs: nnx.Rngs):
+        init, divided = INITIALISERS[initialiser], normalisation == "spectral"
+        self.table = Spectral((classes, features), init, rngs) if divided else None
+        self.kernel = None if divided else nnx.Param(init(rngs.params(), (classes, features)))
 
     def __call__(self, features: Rows, told: Float[Array, "n classes"]) -> Float[Array, "n 1"]:
         directions = self.kernel[...] if self.table is None else self.table.weights()  # type: ignore[index]
