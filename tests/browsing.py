@@ -231,6 +231,7 @@ class Notebook:
             )  # fmt: skip
         finally:
             client.stop_channels()
+            client.context.destroy(linger=0)  # a few dozen left open are more files than a process may have
         assert reply["content"]["status"] == "ok", reply["content"]
         return "".join(printed).strip()
 
