@@ -2,16 +2,18 @@
 
 from dataclasses import replace
 
+import browsing
 import jax
 import numpy as np
 import pytest
-from browsing import ExplorerPage, browser  # noqa: F401  (a fixture)
+from browsing import ExplorerPage
 from test_browser_explorer import colours
 
 from gan_jax import data, explorer, nets
 from gan_jax.explorer import Curve, Number, Panel, Scene, Slider, Surface, side_by_side
 from gan_jax.train import Gan, Hyperparams
 
+browser, pages = browsing.browser, browsing.pages
 pytestmark = pytest.mark.browser
 X = np.linspace(0.0, 1.0, 50)
 LAST = 12
@@ -35,6 +37,13 @@ class Film:
 
 
 CONTROLS = [Slider("step", "training step", 0, LAST, 0, whole=True, play=True), Slider("lr", "learning rate", 0, 1, 0)]
+LONG = 1000
+"""Steps of a film that is not over before a hand can stop it."""
+PAUSES = "[aria-label='Pause: training step']"
+
+
+def long_film():
+    return explorer.open(Film(), [replace(CONTROLS[0], high=LONG, notches=LONG + 1), CONTROLS[1]])
 
 
 class Stage(ExplorerPage):
@@ -61,18 +70,12 @@ class Stage(ExplorerPage):
 
 
 @pytest.fixture
-def bare(browser):  # noqa: F811
-    made = []
-
+def bare(pages):
     def make(widget=None, **context):
-        page = browser.new_context(**{"viewport": {"width": 900, "height": 700}, **context}).new_page()
-        made.append(Stage(page, widget or explorer.open(Film(), CONTROLS)))
-        return made[-1]
+        context = {"viewport": {"width": 900, "height": 700}, **context}
+        return pages(Stage, widget or explorer.open(Film(), CONTROLS), **context)
 
-    yield make
-    for each in made:
-        assert each.errors == []
-        each.page.context.close()
+    return make
 
 
 # ---- the play button ----
@@ -89,37 +92,36 @@ def test_play_moves_notch_by_notch_to_the_end_and_stops(bare):
     assert page.picture() != first
     # once more, from the start
     page.click("Play again: training step")
-    page.wait("sent.length > 14")
-    page.click("Pause: training step")
+    page.press_when("sent.length > 14", PAUSES)
     page.wait_rest()
     asked = page.steps_asked()[LAST:]
     assert asked == list(range(len(asked)))
     assert len(asked) <= LAST
-    page.page.wait_for_timeout(200)
+    page.passes(200)
     assert page.steps_asked()[LAST:] == asked
 
 
 def test_play_waits_for_each_answer(bare):
-    page = bare().start()
+    page = bare().hold().start()
     page.click("Play: training step")
-    page.page.wait_for_timeout(300)
+    page.passes(1000)
     assert page.steps_asked() == [1]  # nothing is queued
     # a kernel that stays silent stops it
-    page.wait("document.querySelector('.gan-explorer-status').dataset.kind === 'stalled'")
+    page.passes(1000)
+    assert page.page.locator(".gan-explorer-status").get_attribute("data-kind") == "stalled"
     assert page.page.locator(".gan-explorer-plays").get_attribute("data-playing") == "false"
     page.answer(request=page.asked()[-1]["request"], step=1)
     page.wait_value("step", 1)
-    page.page.wait_for_timeout(150)
+    page.passes(500)
     assert page.steps_asked() == [1]
 
 
 @pytest.mark.parametrize("how", ["the slider", "another slider", "reset", "python"])
 def test_any_move_stops_the_play(bare, how):
-    long = 1000  # steps: it must not be over before the move
-    film = [replace(CONTROLS[0], high=long, notches=long + 1), CONTROLS[1]]
-    page = bare(explorer.open(Film(), film)).wire().start()
+    page = bare(long_film()).wire().hold().start()
     page.click("Play: training step")
     page.wait("sent.length > 3")
+    page.wait_answered()  # else the step that is on its way would come after Python's
     if how == "the slider":
         page.move("step", 1)
     elif how == "another slider":
@@ -131,10 +133,10 @@ def test_any_move_stops_the_play(bare, how):
         page.sync(picture=page.widget.picture)
     page.wait_rest()
     stopped = len(page.sent)
-    page.page.wait_for_timeout(200)
+    page.passes(200)
     assert len(page.sent) == stopped
     assert page.value("step") == page.widget.values["step"]
-    assert page.value("step") < long
+    assert page.value("step") < LONG
     assert page.page.get_by_role("button", name="Play: training step").is_visible()
 
 
@@ -158,17 +160,17 @@ def test_an_error_stops_the_play_and_it_can_go_on(bare):
 
 
 def test_closing_the_page_stops_the_play(bare):
-    page = bare(reduced_motion="reduce").wire().start()  # its pauses are long enough to be met
+    page = bare().wire().hold().start()
     page.click("Play: training step")
     page.wait_value("step", 1)
-    page.wait("document.querySelector('.gan-explorer').dataset.waiting === 'false'")
+    page.wait_answered()
     page.page.evaluate("close_view()")
-    page.page.wait_for_timeout(600)
+    page.passes(1000)
     assert page.steps_asked() == [1]
 
 
 def test_play_works_from_the_keyboard_and_says_what_it_does(bare):
-    page = bare().wire().start()
+    page = bare(long_film()).wire().start()
     button = page.page.locator(".gan-explorer-go")
     assert button.get_attribute("aria-label") == "Play: training step"
     page.page.get_by_label("training step", exact=True).focus()
@@ -180,17 +182,18 @@ def test_play_works_from_the_keyboard_and_says_what_it_does(bare):
     assert button.get_attribute("aria-label") == "Pause: training step"
     page.page.keyboard.press("Enter")
     page.wait_rest()
-    assert 0 < page.value("step") < LAST
+    assert 0 < page.value("step") < LONG
     # a slider without play has no such button
     assert button.count() == 1
 
 
 def test_who_asks_for_less_motion_gets_a_slower_play(bare):
-    page = bare(reduced_motion="reduce").wire().start()
+    page = bare(reduced_motion="reduce").wire().hold().start()
+    note = "(message) => (times.push(performance.now()), send(message))"
+    page.page.evaluate(f"() => {{ window.times = []; const {{ send }} = model; model.send = {note}; }}")
     page.click("Play: training step")
-    page.page.wait_for_timeout(1000)
-    page.click("Pause: training step")
-    assert 1 <= len(page.asked()) <= 4
+    page.press_when("times.length > 3", PAUSES)
+    assert min(np.diff(page.page.evaluate("times"))) >= 399  # milliseconds
 
 
 # ---- scenes that come in parts ----
@@ -221,7 +224,7 @@ def test_a_hand_takes_over_from_a_scene_on_its_way(bare):
     page.wait("sent.length === 3")
     assert page.asked()[-1]["values"] == {}
     page.move("step", 2)
-    page.page.wait_for_timeout(100)
+    page.passes(100)
     assert len(page.asked()) == 2  # still one in flight
     page.widget._move({}, page.asked()[-1]["request"], whole=False)
     page.sync(picture=page.widget.picture)
@@ -236,7 +239,7 @@ def test_a_hand_takes_over_from_a_scene_on_its_way(bare):
     page.sync(picture=page.widget.picture)
     page.wait("sent.length === 6")
     page.receive(type="error", text="Interrupted.", request=page.asked()[-1]["request"])
-    page.page.wait_for_timeout(150)
+    page.passes(150)
     assert len(page.asked()) == 5
     assert page.root.get_attribute("data-waiting") == "false"
 
@@ -254,7 +257,7 @@ def test_a_page_that_comes_back_asks_for_the_rest(bare):
     alone.film.parts = {5: 3}
     alone.widget._move({"step": 5}, whole=False)
     alone.start()
-    alone.page.wait_for_timeout(150)
+    alone.passes(150)
     assert alone.asked() == []
 
 
@@ -277,7 +280,7 @@ def test_a_surface_runs_from_fake_at_the_first_row_to_real_at_the_last(bare):
     assert [0xF2, 0xA3, 0x6B] in column[-40:]  # fake at the bottom
     page.page.evaluate("document.body.style.background = '#111'")
     page.wait("document.querySelector('.gan-explorer').dataset.theme === 'dark'")
-    page.page.wait_for_timeout(100)
+    page.settles()
     assert colours(page).get("23,90,135", 0) > 100
     nothing = Scene([Panel([Surface(np.full((3, 3), np.nan)), Surface(np.zeros((0, 0)))], (0, 1))])
     page.sync(picture=explorer.widget.encode(nothing, page.widget.values, 3))
