@@ -61,9 +61,9 @@ def shown(pages):
 
 @pytest.mark.browser
 def test_all_pictures_change_while_it_trains_and_stand_still_when_it_pauses(shown):
-    page = shown(lab.wall(SMALL, seeds=6))
+    page = shown(lab.wall(SMALL, seeds=9))
     before, chart = page.pictures(), page.chart()
-    assert len(set(before)) == 6
+    assert len(set(before)) == 9
     page.press("Play")
     page.wait_step(60)
     page.press("Pause")
@@ -73,7 +73,7 @@ def test_all_pictures_change_while_it_trains_and_stand_still_when_it_pauses(show
     assert all(one != other for one, other in zip(before, after, strict=True))
     assert page.chart() != chart
     assert page.widget.session.step == page.step  # what is seen is where the kernel stands
-    assert "of 6 seeds reach all 8 modes" in page.page.locator(".gan-wall-sentence").inner_text()
+    assert "of 9 seeds reach all 8 modes" in page.page.locator(".gan-wall-sentence").inner_text()
     assert "95 % interval" in page.page.locator(".gan-wall-remark").inner_text()
     serial = page.root.get_attribute("data-serial")
     page.passes(200)
@@ -118,11 +118,11 @@ def test_one_run_is_enlarged_by_mouse_and_by_keys(shown):
 @pytest.mark.browser
 def test_a_diverged_run_is_marked_and_the_end_of_all_is_told(shown):
     gan = replace(SMALL, optimizer="sgd", loss=losses.wasserstein)
-    widget = lab.wall(gan, hyper=Hyperparams(lr_g=0.5, lr_d=0.5), seeds=8)
+    widget = lab.wall(gan, hyper=Hyperparams(lr_g=0.5, lr_d=0.5), seeds=9)
     while all(step is None for step in widget.session.diverged):
         widget.session.advance(1)
     lost = [i for i, step in enumerate(widget.session.diverged) if step is not None]
-    assert len(lost) < 8
+    assert len(lost) < 9
     page = shown(widget)
     place = lost[0]
     label = f"Seed {place}: diverged at step {widget.session.diverged[place]:,}, shown as it last was"
@@ -135,14 +135,14 @@ def test_a_diverged_run_is_marked_and_the_end_of_all_is_told(shown):
     page.press("Play")
     page.wait("document.querySelector('.gan-wall').dataset.playing === 'false'")
     page.rests()
-    assert "all 8 runs have diverged" in page.status
+    assert "all 9 runs have diverged" in page.status
     assert page.page.locator(".gan-lab-status").get_attribute("role") == "alert"
-    assert "8 have diverged." in page.page.locator(".gan-wall-remark").inner_text()
+    assert "9 have diverged." in page.page.locator(".gan-wall-remark").inner_text()
 
 
 @pytest.mark.browser
 def test_a_dial_a_menu_and_the_language_reach_all_runs(shown):
-    widget = lab.wall(SMALL, seeds=4)
+    widget = lab.wall(SMALL, seeds=9)
     page = shown(widget)
     slider = page.page.get_by_label("Learning rate of G", exact=True)
     slider.focus()
@@ -152,7 +152,7 @@ def test_a_dial_a_menu_and_the_language_reach_all_runs(shown):
     page.rests()
     assert widget.session.desk.hyper.lr_g > before
     page.page.locator("[data-name='target'] select").select_option("spiral")
-    page.wait("document.querySelector('.gan-wall-sentence').innerText.startsWith('4 seeds')")
+    page.wait("document.querySelector('.gan-wall-sentence').innerText.startsWith('9 seeds')")
     page.press("Step")
     page.wait("document.querySelector('.gan-wall-sentence').innerText.startsWith('Median distance')")
     assert page.page.locator(".gan-wall-interval").is_hidden()
@@ -161,7 +161,7 @@ def test_a_dial_a_menu_and_the_language_reach_all_runs(shown):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("seeds", [16, 64])
+@pytest.mark.parametrize("seeds", [9, 64])
 def test_it_fits_a_small_screen(shown, seeds):
     page = shown(lab.wall(SMALL, seeds=seeds), viewport={"width": 360, "height": 740})
     assert page.page.evaluate("document.documentElement.scrollWidth") <= 360
@@ -174,7 +174,7 @@ def test_it_fits_a_small_screen(shown, seeds):
 
 @pytest.mark.browser
 def test_a_message_cut_short_paints_nothing(shown):
-    page = shown(lab.wall(SMALL, seeds=4))
+    page = shown(lab.wall(SMALL, seeds=9))
     sent = []
     page.widget.send = lambda content, buffers=None: sent.append((content, buffers))
     page.widget.show()
