@@ -9,7 +9,7 @@ import pytest
 from gan_jax import data, lab, nets
 from gan_jax.train import Gan, Hyperparams
 
-browser = browsing.browser
+browser, pages = browsing.browser, browsing.pages
 
 CENTRE, RADIUS = np.array([0.7, 0.7]), 0.25
 """The circle that is drawn, in the plane; the lab opens on the ring of radius 1."""
@@ -116,22 +116,14 @@ def circle(n=60):
 
 
 @pytest.fixture
-def hand(browser):
-    made = []
-
+def hand(pages):
     def make(wired=False, **context):
         gan = Gan(nets.mlp(2, 16, 2), nets.mlp(2, 16, 1), batch_size=64)
         widget = lab.open(gan, hyper=Hyperparams(lr_g=2e-3, lr_d=4e-3), controls=["draw", "target"])
-        page = browser.new_context(**{"viewport": {"width": 1000, "height": 900}, **context}).new_page()
-        made.append(Hand(page, widget))
-        if wired:
-            made[-1].wire()
-        return made[-1].start() if wired else made[-1].start().show()
+        page = pages(Hand, widget, **{"viewport": {"width": 1000, "height": 900}, **context})
+        return page.wire().start() if wired else page.start().show()
 
-    yield make
-    for each in made:
-        each.page.context.close()
-        assert each.errors == []
+    return make
 
 
 @pytest.mark.browser
@@ -144,8 +136,7 @@ def test_what_is_drawn_is_learnt(hand, kind):
     page.open().draw(circle(), kind)
     assert page.strokes == 1
     page.press("Train on it")
-    far = "Number(document.querySelector('.gan-lab').dataset.step) > 300"
-    page.page.wait_for_function(far, timeout=120_000)  # the step is compiled for the first drawing
+    page.wait("Number(document.querySelector('.gan-lab').dataset.step) > 300")
     page.press("Pause")
     session = page.widget.session
     assert isinstance(session.target, data.Drawn)
@@ -234,7 +225,7 @@ def test_the_keyboard_draws_and_nothing_of_it_reaches_the_notebook(hand):
 def test_the_pad_lies_on_the_stage_at_any_width(hand, width):
     page = hand(viewport={"width": 1000, "height": 900}).open()
     page.page.set_viewport_size({"width": width, "height": 900})
-    page.page.wait_for_timeout(200)
+    page.settles()
     assert page.pad.bounding_box() == pytest.approx(page.stage.bounding_box(), abs=1)
     assert page.page.evaluate("document.documentElement.scrollWidth") <= width
 
