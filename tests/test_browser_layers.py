@@ -8,7 +8,7 @@ from standing import linear
 from gan_jax import lab, losses, nets
 from gan_jax.train import Gan
 
-browser = browsing.browser
+browser, pages = browsing.browser, browsing.pages
 pytestmark = pytest.mark.browser
 SMALL = {"controls": ["layers", "probe", "language", "loss"]}
 
@@ -32,12 +32,6 @@ class Eyes(browsing.Bare):
     def picture(self):
         return self.page.evaluate("document.querySelector('.gan-lab-stage-box > .gan-lab-stage').toDataURL()")
 
-    def wait_picture(self, before):
-        self.page.wait_for_function(
-            "before => document.querySelector('.gan-lab-stage-box > .gan-lab-stage').toDataURL() !== before", arg=before
-        )
-        return self.picture()
-
     def rows(self):
         """The probe's table: loss to weight, by the loss's name."""
         cells = self.page.locator(".gan-lab-layers-table tbody tr")
@@ -55,9 +49,7 @@ class Eyes(browsing.Bare):
 
 
 @pytest.fixture
-def eyes(browser):
-    pages = []
-
+def eyes(pages):
     def make(loss=losses.nonsaturating, discriminator=None, width=None):
         gan = Gan(nets.mlp(2, 2), nets.mlp(2, 1), loss=loss, batch_size=32)
         widget = lab.open(gan, **SMALL)
@@ -65,15 +57,11 @@ def eyes(browser):
             session = widget.session
             session.game = session.game.__class__(**{**vars(session.game), "discriminator": discriminator})
         widget.session._pace[widget.session._program] = 0.01  # nothing trains here: no step is compiled
-        page = browser.new_page(viewport={"width": width or 900, "height": 1200})
-        pages.append(Eyes(page, widget).wire().start(width=width))
-        pages[-1].wait("document.querySelector('.gan-lab').dataset.serial")
-        return pages[-1]
+        page = pages(Eyes, widget, viewport={"width": width or 900, "height": 1200}).wire().start(width=width)
+        page.rests()
+        return page
 
-    yield make
-    for each in pages:
-        each.page.close()
-        assert not each.errors
+    return make
 
 
 def test_layers_are_switched_and_the_kernel_computes_what_is_shown(eyes):
@@ -89,7 +77,8 @@ def test_layers_are_switched_and_the_kernel_computes_what_is_shown(eyes):
     ]
     for switch in switches:
         switch()
-        seen.append(lab_page.wait_picture(seen[-1]))
+        lab_page.rests()
+        seen.append(lab_page.picture())
     assert len(set(seen)) == len(seen)
     assert set(lab_page.widget.layers) == {"optimal", "manifold", "average", "gradients"}
     assert "both densities" in lab_page.page.locator(".gan-lab-layers-key").inner_text()
@@ -106,7 +95,8 @@ def test_a_click_probes_a_point_and_so_does_the_keyboard(eyes):
     lab_page.page.locator(".gan-lab-layers-probe > summary").press("Enter")
     lab_page.wait("document.querySelectorAll('.gan-lab-layers-table tbody tr').length === 10")
     lab_page.click_at(0.5, -0.25)
-    lab_page.wait("Math.abs(document.querySelector('[aria-label=\"x of the probe\"]').value - 0.5) < 0.01")
+    lab_page.rests()
+    assert lab_page.coordinates == pytest.approx([0.5, -0.25], abs=0.01)
     found = lab.probe(lab_page.widget.session, *lab_page.coordinates)
     for push in found["pushes"]:
         weight, length = (float(text.replace("−", "-")) for text in lab_page.rows()[push["name"]])
@@ -118,9 +108,8 @@ def test_a_click_probes_a_point_and_so_does_the_keyboard(eyes):
     field = lab_page.page.get_by_label("x of the probe")
     field.fill("-1.1")
     field.press("Enter")
-    lab_page.page.wait_for_function(
-        "before => document.querySelector('[data-loss=minimax] td').textContent !== before", arg=before[0]
-    )
+    lab_page.rests()
+    assert lab_page.rows()["minimax"] != before
     assert lab_page.coordinates[0] == -1.1
     lab_page.page.get_by_role("button", name="Clear").click()
     assert lab_page.page.locator(".gan-lab-layers-table").is_hidden()
@@ -133,22 +122,25 @@ def test_a_saturated_loss_is_said_to_have_nearly_no_gradient(eyes):
         before = lab_page.picture()
         lab_page.layer("pushes").check()
         lab_page.wait("document.querySelector('.gan-lab-layers-overlay')")
+        lab_page.rests()
         faint = lab_page.page.locator(".gan-lab-layers-faint")
         assert faint.is_visible() == nothing
         if nothing:
             assert "Nearly no gradient" in faint.inner_text()
         else:
-            assert lab_page.wait_picture(before)
+            assert lab_page.picture() != before
 
 
 def test_eigenvalues_and_reliability_are_shown_when_they_are_asked_for(eyes):
     lab_page = eyes()
     lab_page.page.locator(".gan-lab-eigen summary").nth(0).press("Enter")
     lab_page.wait("document.querySelector('.gan-lab-eigen-plane').getAttribute('aria-label')?.includes('real part')")
+    lab_page.rests()
     verdict = lab_page.page.locator(".gan-lab-eigen-text").first.inner_text()
     assert "largest real part" in verdict
     lab_page.page.locator(".gan-lab-eigen summary").nth(1).press("Enter")
     lab_page.wait("document.querySelector('.gan-lab-eigen-diagram').getAttribute('aria-label')?.includes('diagonal')")
+    lab_page.rests()
     for name in ("plane", "diagram"):
         drawn = lab_page.page.evaluate(
             "name => { const c = document.querySelector('.gan-lab-eigen-' + name);"
