@@ -2,28 +2,14 @@
 
 import math
 
+import browsing
 import pytest
-from browsing import ExplorerPage, browser  # noqa: F401  (a fixture)
 
 from gan_jax import explorer, theory
 from gan_jax.explorer.minimax import REAL, Heaps, _trained
 
+browser, pages, show = browsing.browser, browsing.pages, browsing.show
 GREEN = [0x00, 0x79, 0x5A]
-
-
-@pytest.fixture
-def show(browser):  # noqa: F811
-    shown = []
-
-    def start(view):
-        page = browser.new_context(viewport={"width": 1100, "height": 800}, color_scheme="light").new_page()
-        shown.append(ExplorerPage(page, view).wire().start())
-        return shown[-1]
-
-    yield start
-    for bare in shown:
-        assert bare.errors == []
-        bare.page.context.close()
 
 
 def numbers(mean, width):

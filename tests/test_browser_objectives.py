@@ -1,28 +1,29 @@
 """The loss explorer in a real browser: a menu, a slider and Play change numbers and picture to what theory gives."""
 
+import browsing
 import jax
 import jax.numpy as jnp
 import pytest
 import scipy.integrate
-from browsing import ExplorerPage, browser  # noqa: F401  (a fixture)
 from scipy.special import expit
 
 from gan_jax import explorer, losses
 from gan_jax.explorer.objectives import TIME
 from gan_jax.explorer.scene import shown
 
+browser, pages = browsing.browser, browsing.pages
 
-class Objectives(ExplorerPage):
+
+class Objectives(browsing.ExplorerPage):
     def number(self, name):
         return self.page.locator(f".gan-explorer-number[data-name='{name}'] .gan-explorer-figure").inner_text()
 
     def expect(self, name, value):
         """Wait until a number on the page is this one."""
-        self.page.wait_for_function(
+        self.wait(
             "([name, text]) => document.querySelector(`.gan-explorer-number[data-name='${name}'] .gan-explorer-figure`)"
             ".innerText === text",
-            arg=[name, shown(value)],
-            timeout=10_000,
+            [name, shown(value)],
         )
 
     def dot(self):
@@ -40,12 +41,9 @@ class Objectives(ExplorerPage):
 
 
 @pytest.fixture
-def page(browser):  # noqa: F811
-    page = browser.new_context(viewport={"width": 1100, "height": 700}, device_scale_factor=2).new_page()
-    bare = Objectives(page, explorer.objectives("minimax", output=-9.9)).wire().start()
-    yield bare
-    assert bare.errors == []
-    page.context.close()
+def page(pages):
+    context = {"viewport": {"width": 1100, "height": 700}, "device_scale_factor": 2}
+    return pages(Objectives, explorer.objectives("minimax", output=-9.9), **context).wire().start()
 
 
 def gradient(name, output):
@@ -94,7 +92,7 @@ def test_play_moves_the_sample_as_far_as_theory_says(page):
         page.expect("left to go", solve(speed))
         page.page.get_by_label("moment of the motion").focus()
         page.page.keyboard.press("End")
-        page.page.wait_for_function("document.querySelector('.gan-explorer-player').dataset.frame === '72'")
+        page.wait("document.querySelector('.gan-explorer-player').dataset.frame === '72'")
         ends[name] = page.dot()
     unit = (start - ends["f_reverse_kl"]) / (4 - solve(lambda x: x))  # pixels a standard deviation
     assert unit > 15
@@ -102,8 +100,7 @@ def test_play_moves_the_sample_as_far_as_theory_says(page):
     assert start - ends["nonsaturating"] == pytest.approx(unit * (4 - 0.0377), abs=1.5)
 
     page.press("Again")
-    page.page.wait_for_function("Number(document.querySelector('.gan-explorer-player').dataset.frame) > 2")
-    page.press("Pause")
+    page.press_when("document.querySelector('.gan-explorer-player').dataset.frame > 2", ".gan-explorer-play")
     frame = int(page.page.locator(".gan-explorer-player").get_attribute("data-frame"))
     assert 2 < frame < 72
     now = 4 * jnp.exp(-TIME * frame / 72)

@@ -2,28 +2,14 @@
 
 import math
 
+import browsing
 import numpy as np
 import pytest
-from browsing import ExplorerPage, browser  # noqa: F401  (a fixture)
 
 from gan_jax import explorer, theory
 
+browser, pages, show = browsing.browser, browsing.pages, browsing.show
 ORANGE = [0xD5, 0x5E, 0x00]
-
-
-@pytest.fixture
-def show(browser):  # noqa: F811
-    shown = []
-
-    def start(view):
-        page = browser.new_context(viewport={"width": 1100, "height": 900}, color_scheme="light").new_page()
-        shown.append(ExplorerPage(page, view).wire().start())
-        return shown[-1]
-
-    yield start
-    for bare in shown:
-        assert bare.errors == []
-        bare.page.context.close()
 
 
 def numbers(h, start, steps=200):
@@ -107,9 +93,9 @@ def test_a_method_brings_its_dials_and_its_rate(show):
 def test_the_button_plays_the_steps(show):
     page = show(explorer.portrait(rate=0.1, steps=60, controls=["steps"]))
     page.expect("distance", math.sqrt(2) * 1.01**30)
-    page.page.locator(".gan-explorer-control[data-name='steps'] button").click()
-    page.wait("document.querySelector(\"[data-name='steps']\").dataset.value > 65")
-    page.page.locator(".gan-explorer-control[data-name='steps'] button").click()
-    page.wait("document.querySelector('.gan-explorer').dataset.waiting === 'false'")
+    button = ".gan-explorer-control[data-name='steps'] button"
+    page.page.locator(button).click()
+    page.press_when("document.querySelector(\"[data-name='steps']\").dataset.value > 65", button)
+    page.wait_answered()
     steps = page.value("steps")
     page.expect("distance", math.sqrt(2) * 1.01 ** (steps / 2))
