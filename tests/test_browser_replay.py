@@ -10,7 +10,7 @@ from gan_jax import lab, losses, nets
 from gan_jax.losses import Loss
 from gan_jax.train import Gan
 
-browser = browsing.browser
+browser, pages = browsing.browser, browsing.pages
 HOSTILE = "</script><img src=x onerror=\"document.title='broken'\">"
 
 
@@ -31,12 +31,13 @@ def opened(browser, widget, tmp_path):
     def make(settings=None, **context):
         path = widget.replay.export(tmp_path / "run.html", **{"title": HOSTILE, **(settings or {})})
         page = browser.new_context(offline=True, **context).new_page()
+        page.set_default_timeout(1000 * browsing.PATIENCE)
         errors, asked = [], []
         page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(path.as_uri())
-        page.locator(".gan-lab[data-step]").wait_for(timeout=20_000)
+        page.locator(".gan-lab[data-step]").wait_for()
         made.append((page, errors, asked, path))
         return page
 
@@ -65,7 +66,7 @@ def test_the_exported_page_plays_without_python(opened):
     assert step(page) == 0
     first = picture(page), picture(page, ".gan-lab-chart")
     page.get_by_role("button", name="Play", exact=False).click()
-    page.locator(".gan-lab[data-step='90'][data-playing=false]").wait_for(timeout=20_000)
+    page.locator(".gan-lab[data-step='90'][data-playing=false]").wait_for()
     assert picture(page) != first[0]
     assert picture(page, ".gan-lab-chart") != first[1]
     scrub(page, 0)
@@ -110,7 +111,7 @@ def test_its_dials_show_what_was_used_and_are_off_with_the_reason_said(opened):
 @pytest.mark.browser
 def test_hostile_names_are_text_on_it(opened):
     page = opened()
-    page.wait_for_timeout(200)
+    page.evaluate("document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
     assert page.title() == HOSTILE
     assert page.locator("h1").inner_text() == HOSTILE
     assert page.locator("img").count() == 0
@@ -122,7 +123,7 @@ def test_it_may_connect_to_nothing_and_evaluates_nothing(browser, widget, tmp_pa
     path = widget.replay.export(tmp_path / "run.html")
     page = browser.new_context().new_page()
     page.goto(path.as_uri())
-    page.locator(".gan-lab[data-step]").wait_for(timeout=20_000)
+    page.locator(".gan-lab[data-step]").wait_for()
     refused = "() => fetch('http://127.0.0.1:9/').then(() => 'went', (error) => error.name)"
     assert page.evaluate(refused) == "TypeError"
     blocked = page.evaluate(
@@ -192,18 +193,8 @@ class Page(browsing.Bare):
 
 
 @pytest.fixture
-def bare(browser, widget):
-    made = []
-
-    def make(**context):
-        page = Page(browser.new_context(**context).new_page(), widget)
-        made.append(page)
-        return page
-
-    yield make
-    for each in made:
-        assert each.errors == []
-        each.page.context.close()
+def bare(pages, widget):
+    return lambda **context: pages(Page, widget, **context)
 
 
 @pytest.mark.browser
@@ -213,8 +204,9 @@ def test_a_lab_begins_with_its_recording_and_trains_live_at_a_press(bare, widget
     assert page.sent == []  # no kernel is asked for anything
     scrub(page.page, 30)
     page.press("Train it live")
-    page.wait("document.querySelector('.gan-lab').dataset.replay === undefined")
-    page.wait(f"document.querySelector('.gan-lab').dataset.step === '{int(widget.session.game.step)}'")
+    page.rests()
+    assert page.page.locator(".gan-lab").get_attribute("data-replay") is None
+    assert step(page.page) == int(widget.session.game.step)
     page.press("Play")
     page.wait(f"Number(document.querySelector('.gan-lab').dataset.step) > {int(widget.session.game.step) + 20}")
     page.press("Pause")
@@ -228,19 +220,18 @@ def test_a_lab_begins_with_its_recording_and_trains_live_at_a_press(bare, widget
 
 @pytest.mark.browser
 def test_where_no_kernel_answers_the_recording_comes_by_itself(bare, widget):
-    page = bare()
-    page.page.clock.install()
-    page.start(setup={**widget.setup, "begins": "live"})
+    page = bare().hold().start(setup={**widget.setup, "begins": "live"})
     assert [message["type"] for message in page.sent][:2] == ["hello", "warm"]
-    page.page.clock.run_for(7000)
-    page.page.locator(".gan-lab[data-replay=true]").wait_for(timeout=20_000)
-    page.page.locator(".gan-lab[data-step='0']").wait_for(timeout=20_000)
+    page.passes(5000)
+    assert page.page.locator(".gan-lab[data-replay=true]").count() == 0
+    page.passes(2000)
+    page.wait("document.querySelector('.gan-lab[data-replay=true]')?.dataset.step === '0'")
 
 
 @pytest.mark.browser
 def test_the_replay_of_a_live_run_is_saved_by_the_kernel(bare, widget, tmp_path):
     page = bare().wire().start(recorded=b"")
-    page.wait("document.querySelector('.gan-lab').dataset.step")
+    page.rests()
     with page.page.expect_download() as download:
         page.press("Save recording")
     assert download.value.suggested_filename.startswith("gan-run-")
