@@ -42,6 +42,10 @@ def check_transport_line(transport_line):
             (abs(x[:, None] - y).min(axis=1).mean(), "Here each point goes to the nearest; two may take one partner."),
             (abs(a - b[::-1]).mean(), "Smallest with largest: that is the dearest plan."),
             ((a - b).mean(), "Ways to the left and ways to the right cancel here: take absolute values."),
+            (abs(np.argsort(x) - np.argsort(y)).mean(), "These are places in a list: `argsort` says where the numbers "
+             "stand, `sort` gives the numbers."),
+            (abs(a - y).mean(), "Only x is sorted here: sort both."),
+            (abs(x - b).mean(), "Only y is sorted here: sort both."),
         ]  # fmt: skip
         found = transport_line(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32))
         expect(found, abs(a - b).mean(), f"W1 of {len(x)} numbers", mistakes, tolerance=1e-3,
@@ -128,11 +132,20 @@ def check_guaranteed(guaranteed):
             (told / (f_real[:, None] - f_fake).max(), "Divide the differences by the distances first."),
             (told / away.max(), "This is a distance, not a slope: (φ(x) - φ(y)) / |x - y|."),
             (1 / slope.max(), "The estimate itself is missing."),
+            (told / slope.min(), "The least slope keeps no rule: divide by the largest."),
+            (told / (slope / away).max(), "|x - y| is the root of the sum of squares; the root is missing."),
+            (told / ((f_real[:, None] - f_fake) / np.abs(real[:, None] - fake).sum(axis=2)).max(), "This adds up "
+             "coordinates; |x - y| is the root of the sum of their squares."),
             *([(told / np.diag(slope).max(), "This looks at pairs i, i only. Every real point with every fake one.")]
               if n == m else []),
         ]  # fmt: skip
         arrays = (jnp.asarray(each, jnp.float32) for each in (f_real, f_fake, real, fake))
-        expect(guaranteed(*arrays), told / slope.max(), f"the bound for {n} real and {m} fake points", mistakes,
+        found = guaranteed(*arrays)
+        if np.ndim(found):
+            raise Wrong("One bound is wanted, one number. Pair every real point with every fake one (f_real[:, None] - "
+                        "f_fake has shape (n, m)), take the largest slope of all, and divide the difference of the two "
+                        "means by it.")  # fmt: skip
+        expect(found, told / slope.max(), f"the bound for {n} real and {m} fake points", mistakes,
                tolerance=2e-3, otherwise="(mean f_real - mean f_fake) / max over all pairs of "
                "(φ(x) - φ(y)) / |x - y|.")  # fmt: skip
     return "Whatever holds a critic, and however badly it is trained: this number is never more than W1."
@@ -242,6 +255,9 @@ def check_clipped_slope(clipped_slope):
             (max(c * np.sqrt(a * b) for a, b in layers), "Layers stand one after the other: their slopes multiply."),
             (_clipped(widths, c) / c ** (len(layers) - 1), "c stands in every layer: it multiplies each time."),
             (c, "c bounds a single weight, not the slope of the network."),
+            (c * sum(a * b for a, b in layers), "Counting weights is no slope: a layer has c sqrt(inputs outputs)."),
+            (c ** len(widths) * np.prod(widths), "Go over the layers, not over the widths: there is one layer fewer."),
+            (c * np.sqrt(np.prod(widths)), "c stands in every layer, and every width between counts in two layers."),
         ]  # fmt: skip
         expect(clipped_slope(widths, c), _clipped(widths, c), f"the largest slope for widths {widths}, c = {c}",
                mistakes, tolerance=1e-3, otherwise="Multiply c sqrt(inputs outputs) over the layers.")  # fmt: skip
@@ -555,6 +571,9 @@ def check_spectral_norm(spectral_norm):
         half_on = float(np.linalg.norm(weights.T @ last))  # as good: half a round further
         found = spectral_norm(jnp.asarray(weights, jnp.float32), jnp.asarray(u, jnp.float32), steps)
         what = f"the norm of a {rows} x {columns} matrix after {steps} round{'s' * (steps > 1)}"
+        if np.shape(found) in ((rows,), (columns,)):
+            raise Wrong("That is a direction, u or v. How much W stretches it is wanted, one number: the length of "
+                        "W v.")  # fmt: skip
         if to_array(found, what).shape == () and np.isclose(float(found), half_on, rtol=1e-3):
             continue
         raw = u
@@ -761,6 +780,9 @@ def check_overshoot(overshoot):
             (1 + distance / (4 * weight), "Set the derivative to 0: distance = 2 weight (s - 1)."),
             (1 + distance**2 / (2 * weight), "The critic earns s times the distance: its derivative in s is the "
              "distance, not its square."),
+            (1 + distance**2 / (4 * weight), "That is what the critic has left after paying, or nearly; the slope "
+             "itself is wanted: distance = 2 weight (s - 1)."),
+            (1 + 2 * distance / weight, "The 2 stands below: (s - 1) = distance / (2 weight)."),
         ]  # fmt: skip
         found = overshoot(distance, weight)
         expect(found, right, f"the slope at distance {distance:g} and weight {weight:g}", mistakes, tolerance=1e-3,

@@ -174,10 +174,19 @@ def _pairs():
     rng = np.random.default_rng(19)
     mixing = rng.normal(size=(5, 5))
     return [
-        ("one dimension", rng.normal(size=(40, 1)), 1 + 2 * rng.normal(size=(60, 1))),
         ("correlated features", rng.normal(size=(300, 5)) @ mixing, rng.normal(size=(200, 5)) + 0.5),
         ("a feature that never changes", rng.normal(size=(80, 3)) * [1, 1, 0], rng.normal(size=(90, 3)) * [2, 1, 0]),
+        ("one feature", rng.normal(size=(40, 1)), 1 + 2 * rng.normal(size=(60, 1))),
     ]
+
+
+def _of_one_feature(distance, x, y):
+    """What the learner's function says where `np.cov` gives no matrix."""
+    try:
+        return distance(x, y)
+    except (ValueError, IndexError, np.linalg.LinAlgError) as error:
+        raise Wrong(f"With one feature it raises {type(error).__name__}: `np.cov` gives a bare number there, and no "
+                    "matrix. `np.atleast_2d` makes it one.") from error  # fmt: skip
 
 
 def _frechet(x, y, *, ddof=1, root="both", square=True, times=2.0, mean=True):
@@ -195,9 +204,12 @@ def _frechet(x, y, *, ddof=1, root="both", square=True, times=2.0, mean=True):
 
 def check_frechet_distance(distance):
     for name, x, y in _pairs():
-        exact = _frechet(x, y)
+        exact, step = _frechet(x, y), np.sum((x.mean(axis=0) - y.mean(axis=0)) ** 2)
+        answer = (_of_one_feature if x.shape[1] == 1 else lambda f, *both: f(*both))(
+            distance, x.astype(np.float32), y.astype(np.float32)
+        )
         expect(
-            distance(x.astype(np.float32), y.astype(np.float32)),
+            answer,
             exact,
             f"the distance with {name}",
             [
@@ -209,6 +221,9 @@ def check_frechet_distance(distance):
                 (_frechet(x, y, times=1.0), "The shared term counts twice: - 2 Tr (S T)^(1/2)."),
                 (_frechet(x, y, times=-2.0), "A sign is turned: - 2 Tr (S T)^(1/2)."),
                 (math.sqrt(max(exact, 0)), "That is its square root; the score is the squared distance."),
+                (_frechet(x, y, ddof=0), "You divide by n; a covariance of samples divides by n - 1, as np.cov does."),
+                (exact - step + step / x.shape[1], "You averaged over the features; |m - n|^2 is a sum over them."),
+                (exact - step + (x.mean() - y.mean()) ** 2, "One mean for all features: take x.mean(axis=0)."),
             ],
             otherwise="|m - n|^2 + Tr S + Tr T - 2 Tr (S T)^(1/2); means and covariances over the samples (axis 0).",
             tolerance=2e-3 if len(x) < 100 else 1e-3,
@@ -324,14 +339,18 @@ def check_at_infinity(extrapolate):
         ("a poor generator", 12.5, 1500.0, np.array([150.0, 300, 600, 5000, 700])),
         ("a fair one, with noise", 3.0, 400.0, np.array([100.0, 130, 190, 300, 500, 900, 1500])),
     ):
-        scores = end + slope / n + (0.01 * rng.normal(size=len(n)) if "noise" in name else 0.0)
+        scores = end + slope / n + (0.1 * rng.normal(size=len(n)) if "noise" in name else 0.0)
         design = np.stack([np.ones_like(n), 1 / n], axis=1)
-        exact = np.linalg.lstsq(design, scores, rcond=None)[0]
+        exact = np.linalg.lstsq(design, scores, rcond=None)[0].round(9) + 0.0  # no -0
         line = np.polyfit(n, scores, 1)
         root = np.linalg.lstsq(np.stack([np.ones_like(n), n**-0.5], 1), scores, rcond=None)[0]
         log = np.polyfit(np.log(n), scores, 1)
+        found = extrapolate(n.astype(int), scores)
+        if np.shape(found) == (2,):
+            raise Wrong("These are slope and intercept, both; return the one that is left where 1/n is 0.")
+        first, last = np.argmin(n), np.argmax(n)
         expect(
-            extrapolate(n.astype(int), scores),
+            found,
             exact[0],
             f"the score at infinity of {name}",
             [
@@ -343,10 +362,14 @@ def check_at_infinity(extrapolate):
                 (line[1], "You fitted a line in n, at n = 0; the bias is a line in 1/n."),
                 (root[0], "You fitted a line in 1 / sqrt(n); a spread falls like that, this bias like 1/n."),
                 (log[1], "You fitted a line in log n; the bias is a line in 1/n."),
+                (np.polyfit(scores, 1 / n, 1)[1], "The axes are exchanged: the score is the line, 1/n goes along."),
+                (np.polyfit(1 / n, scores, 2)[2], "You fitted a parabola, which follows the noise; fit a line."),
+                ((n[last] * scores[last] - n[first] * scores[first]) / (n[last] - n[first]),
+                 "You drew the line through two of the points; let all of them count."),
             ],
             otherwise="Fit score = a + b / n by least squares; a is what is left at infinity.",
             tolerance=2e-3,
-        )
+        )  # fmt: skip
     return "For a perfect generator 0 is left, at any n. Papers call it FID with infinity as an index."
 
 
@@ -419,8 +442,8 @@ def at_infinity(n, scores):
 
 
 def _kid(x, y, *, diagonal=False, degree=3, per=True, one=1.0, cross=2.0, n_all=False):
-    d = x.shape[1] if per else 1
-    kernel = lambda a, b: (a @ b.T / d + one) ** degree  # noqa: E731
+    per = {True: lambda a: a.shape[1], False: lambda a: 1, "samples": len}[per]
+    kernel = lambda a, b: (a @ b.T / per(a) + one) ** degree  # noqa: E731
     n, m = len(x), len(y)
 
     def within(z, count):
@@ -451,17 +474,22 @@ def check_kernel_distance(distance):
                 (_kid(x, y, cross=1.0), "The mean over pairs (sample, real) counts twice."),
                 (_kid(x, y, cross=-2.0), "A sign is turned: the pairs (sample, real) are subtracted."),
                 (_kid(x, y, per=False), "The dot product is divided by d, the number of features."),
+                (
+                    _kid(x, y, per="samples"),
+                    "You divide the dot product by the number of samples; divide by d, of features.",
+                ),
                 (_kid(x, y, degree=2), "The third power, not the second."),
                 (_kid(x, y, one=0.0), "The + 1 in the kernel is missing."),
                 (math.sqrt(abs(exact)), "That is a square root; the unbiased estimate may be negative, and has none."),
-                (max(exact, 0.0), "You cut it off at 0. An unbiased estimate is negative half the time."),
-                (abs(exact), "You took its size. An unbiased estimate is negative half the time: leave it."),
+                (
+                    max(exact, 0.0),
+                    "You cut it off at 0. An unbiased estimate is negative half the time where both sides are alike.",
+                ),
+                (abs(exact), "You took its size. An unbiased estimate may be negative: leave it."),
             ],
             otherwise="mean over i != j of k(x_i, x_j), the same for y, minus twice the mean of k(x_i, y_j).",
             tolerance=2e-3,
         )
-    if exact == 0:
-        raise Wrong("This cannot be.")
     return "No bias at any n, and no covariance: it works with fewer samples than features."
 
 
@@ -569,6 +597,11 @@ def _inside(x, y, radius):
     return float(np.mean((_table(x, y) < radius[None]).any(axis=1)))
 
 
+def _nearest_only(x, y, k):
+    table = _table(x, y)
+    return float(np.mean(table.min(axis=1) < _radius(y, k)[table.argmin(axis=1)]))
+
+
 def _precision_recall(x, y, k):
     return _inside(x, y, _radius(y, k)), _inside(y, x, _radius(x, k))
 
@@ -590,6 +623,11 @@ def check_precision_recall(measure):
         precision, recall = _precision_recall(x, y, k)
         one_less = _precision_recall(x, y, k - 1)
         one_more = _precision_recall(x, y, min(k + 1, len(x) - 1))
+        ball = [_radius(y, k), _radius(x, k)]
+        squared = [
+            np.mean((_table(*pair) ** 2 < r).any(axis=1)) for pair, r in zip(((x, y), (y, x)), ball, strict=True)
+        ]
+        widest = _inside(x, y, ball[0].max() + 0 * ball[0]), _inside(y, x, ball[1].max() + 0 * ball[1])
         own = _inside(x, y, np.full(len(y), _radius(y, k).mean())), _inside(y, x, np.full(len(x), _radius(x, k).mean()))
         swapped = (_table(x, y) < _radius(x, k)[:, None]).any(axis=1).mean(), np.nan
         for i, (what, value) in enumerate((("precision", precision), ("recall", recall))):
@@ -600,9 +638,23 @@ def check_precision_recall(measure):
                 [
                     (
                         (recall, precision)[i],
-                        "The two are swapped: precision, the share of samples, comes first.",
+                        (
+                            "The two are swapped: precision, the share of samples, comes first.",
+                            "Both numbers are the precision. For recall exchange the roles: real images in samples' "
+                            "balls.",
+                        )[i],
                     ),
                     (one_less[i], "Each vector counts as its own nearest neighbour: skip it, then take the k-th."),
+                    (
+                        _precision_recall(x, y, 3)[i] if k == 2 else np.nan,
+                        "That is right for k = 3, and k is 2 here: use the argument.",
+                    ),
+                    (
+                        (_nearest_only(x, y, k), _nearest_only(y, x, k))[i],
+                        "You look at the nearest member's ball alone; a ball farther off may be larger, and hold it.",
+                    ),
+                    (squared[i], "You compare squared distances with a radius that is none."),
+                    (widest[i], "Every member has a ball of its own size; you gave all the largest."),
                     (one_more[i], "That is one neighbour too far: the k-th nearest other one."),
                     (own[i], "Every member has a ball of its own size; you used one radius for all."),
                     (swapped[i], "Samples must lie in balls around real images; you made balls around the samples."),

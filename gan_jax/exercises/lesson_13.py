@@ -25,9 +25,12 @@ _VARIANCES = np.array([[1.0, 0.5], [2.0, 0.5], [0.5, 4.0], [0.5, 1.0]])
 def check_global_moments(moments):
     right_mean, right = _MEANS.mean(axis=0), _VARIANCES.mean(axis=0) + _MEANS.var(axis=0)
     pair = moments(_MEANS, _VARIANCES)
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
+    if not (isinstance(pair, tuple | list) or np.ndim(pair) == 2) or len(pair) != 2:
         raise Wrong("Return two things, the mean and the variance of the whole batch: `return mean, variance`.")
-    summed = [(_MEANS.sum(axis=0), "That is a sum of the means; each device has as many rows, so average them.")]
+    summed = [
+        (_MEANS.sum(axis=0), "That is a sum of the means; each device has as many rows, so average them."),
+        (right, "That is the variance; the mean comes first: `return mean, variance`."),
+    ]
     mean = expect_array(pair[0], right_mean, "the mean", summed)
     mistakes = [
         (
@@ -47,6 +50,11 @@ def check_global_moments(moments):
             "The mean of the squared means is there; subtract the square of the mean of all.",
         ),
         (_VARIANCES.sum(axis=0) + _MEANS.var(axis=0), "The local variances are averaged, not summed."),
+        (np.sqrt(right), "That is the standard deviation; batch norm's statistics are mean and variance."),
+        (
+            _VARIANCES.mean(axis=0) / len(_MEANS) + _MEANS.var(axis=0),
+            "The local variances are averaged once; you divide them by the devices twice.",
+        ),
     ]
     expect_array(pair[1], right, "the variance", mistakes)
     rows = np.random.default_rng(0).normal(size=(8, 5, 3)) + np.arange(8)[:, None, None]
@@ -149,7 +157,7 @@ def _seconds(devices, computing, numbers, bandwidth):
 
 
 def check_step_seconds(seconds):
-    case = 8, 0.080, 10_000_000, 1e9
+    case = 16, 0.080, 10_000_000, 1e9
     n, computing, numbers, bandwidth = case
     sent = 4 * numbers / bandwidth
     right = _seconds(*case)
@@ -174,8 +182,17 @@ def check_step_seconds(seconds):
         ),
         (computing / n, "The all-reduce is missing: before the update, the devices add up their gradients."),
         (max(computing / n, 2 * (n - 1) / n * sent), "Here nothing overlaps: add the two times."),
+        (computing / n + sent, "Each device sends 2 (n - 1) / n of the gradient, nearly twice, not once."),
+        (computing / n + n * sent, "That is one server to which all n send; in a ring each sends 2 (n - 1) n-ths."),
+        (
+            computing / n + 2 * math.log2(n) * sent,
+            "That is a tree, which sends all of it each time; here it is a ring.",
+        ),
+        (1e3 * right, "Seconds are wanted, not milliseconds."),
+        (computing * n + 2 * (n - 1) / n * sent, "The computing is divided among n devices, not multiplied."),
     ]
-    expect(seconds(*case), right, "the step", mistakes, otherwise="Compare both terms with the formula of hint 2.")
+    expect(seconds(*case), right, "the step", mistakes,
+           otherwise="computing / n, and 2 (n - 1) messages of 4 P / n bytes over the bandwidth.")  # fmt: skip
     one = 1, 0.080, 10_000_000, 1e9
     expect(seconds(*one), 0.080, "the step on one device", [(0.16, "One device has nobody to send to.")])
     expect(seconds(64, 0.5, 1_000_000, 5e10), _seconds(64, 0.5, 1_000_000, 5e10), "a step on 64 devices")
@@ -264,20 +281,25 @@ def _gap(x: float) -> float:
 
 
 def check_bfloat16_gap(gap):
-    x = 5.0
+    x = 100.0
     right = _gap(x)
     mistakes = [
-        (2.0**-7, "This is the gap just above 1. From 4 to 8 it is four times as wide: it goes with the size of x."),
-        (x * 2.0**-7, "x / 128 is about right, but the gap is the same for all x from 4 to 8: a power of two."),
-        (2.0 ** (2 - 8), "bfloat16 keeps 7 bits after the leading one: the gap is 2^(e - 7), not 2^(e - 8). Half of it "
+        (2.0**-7, "This is the gap just above 1. From 64 to 128 it is 64 times as wide: it goes with the size of x."),
+        (x * 2.0**-7, "x / 128 is about right, but the gap is the same for all x from 64 to 128: a power of two."),
+        (x + right, "That is the next number itself; the distance to it is wanted."),
+        (2.0 ** (math.floor(math.log(x)) - 7), "Numbers are kept in base 2: take log2, not the natural logarithm."),
+        (2.0 ** (6 - 8), "bfloat16 keeps 7 bits after the leading one: the gap is 2^(e - 7), not 2^(e - 8). Half of it "
                          "is what rounding can lose."),
-        (2.0 ** (2 - 10), "That is float16, with 10 bits after the leading one; bfloat16 has 7."),
-        (2.0 ** (2 - 23), "That is float32's gap: 23 bits after the leading one."),
-        (2.0 ** (3 - 7), "The exponent e is that of the largest power of two that is not above x: round down."),
+        (2.0 ** (6 - 10), "That is float16, with 10 bits after the leading one; bfloat16 has 7."),
+        (2.0 ** (6 - 23), "That is float32's gap: 23 bits after the leading one."),
+        (2.0 ** (7 - 7), "The exponent e is that of the largest power of two that is not above x: round down."),
     ]  # fmt: skip
-    expect(gap(x), right, "the gap above 5", mistakes, otherwise="Compare with hint 2.", tolerance=1e-6)
-    for other in (1.0, 0.02, 100.0, 0.5, 1.75):
-        expect(gap(other), _gap(other), f"the gap above {other:g}", tolerance=1e-6)
+    rule = "It is 2^(e - 7), with e the largest whole number such that 2^e is not above x."
+    expect(gap(x), right, "the gap above 100", mistakes, otherwise=rule, tolerance=1e-6)
+    small = [(2 * _gap(0.02), "`int` cuts towards 0, and log2 is negative below 1: round down with floor.")]
+    for other in (1.0, 0.02, 5.0, 0.5, 1.75):
+        expect(gap(other), _gap(other), f"the gap above {other:g}", small * (other == 0.02), otherwise=rule,
+               tolerance=1e-6)  # fmt: skip
     return "At a weight of 1 the gap is 0.0078: an update of less than half of that, 0.0039, leaves it where it is."
 
 
@@ -372,8 +394,13 @@ def check_state_bytes(count):
         (6 * (g + d) + 2 * g, "Weights, averages and Adam's memory stay float32, 4 bytes, where only computing is in "
                               "bfloat16."),
         (16 * (g + d) + 4 * g, "Gradients pass through and are no part of the state that stays."),
+        (16 * g + 4 * d, "D is trained by Adam, too: it has two averages a weight."),
+        (8 * g + 4 * d, "Adam's memory is missing: two averages for each weight of both players."),
+        (8 * right, "These are bits; bytes are wanted."),
+        (right / 1e6, "Bytes are wanted, not megabytes."),
     ]  # fmt: skip
-    expect(count(g, d), right, "the state", mistakes, otherwise="Compare with hint 2.")
+    expect(count(g, d), right, "the state", mistakes,
+           otherwise="4 bytes each for the weights, Adam's two averages of each, G's running average.")  # fmt: skip
     expect(count(10, 0), 160, "the state with 10 weights in G")
     expect(count(0, 10), 120, "the state with 10 weights in D")
     return "Three numbers a weight, and G's average: 12 bytes each, 16 for G's. Every device holds all of it."
@@ -456,7 +483,11 @@ def check_rows_of_step(rows):
     seed, size, batch = 3, 12, 4
 
     def taken(step, seed=seed):
-        found = to_array(rows(seed, step, batch, size), "the rows", (batch,))
+        found = to_array(rows(seed, step, batch, size), "the rows", None)
+        if found.shape != (batch,):
+            raise Wrong(f"Step {step} takes {batch} rows, shape ({batch},); yours has shape {found.shape}. A pass has "
+                        f"size // batch = {size // batch} steps; the step after it begins at the front of a new "
+                        "order.")  # fmt: skip
         if not np.array_equal(found, np.round(found)) or found.min() < 0 or found.max() >= size:
             raise Wrong(f"The rows are indices from 0 to {size - 1}; yours are {found.tolist()}.")
         return found.astype(int)

@@ -139,12 +139,12 @@ def _scene(values: Mapping[str, Any]) -> Scene:
     devices = 2**doublings
     sent = 2 * (devices - 1) / devices * 4 * values["millions"]
     words = (
-        f"{devices} devices, {WAYS[values['way']]}: {shown(now)} images a second, {shown(gain)} times one device's; "
-        f"{shown(100 * efficiency)} % of what so many devices could do. Of a step of {shown(1e3 * here.total)} ms, "
-        f"{shown(1e3 * here.computing)} ms are computing."
+        f"{devices} devices, {WAYS[values['way']]}: {shown(now / 1e3)} thousand images a second, {shown(gain)} times "
+        f"one device's; {shown(100 * efficiency)} % of what so many devices could do. Of a step of "
+        f"{shown(1e3 * here.total)} ms, {shown(1e3 * here.computing)} ms are computing."
     )
     numbers = [
-        Number("images a second", now),
+        Number("thousand images a second", now / 1e3),
         Number("times one device", gain, f"at most {devices}"),
         Number("efficiency in %", 100 * efficiency),
         Number("each device sends MB a step", sent, f"at most {shown(8 * values['millions'])}: 8 bytes a parameter"),
@@ -169,7 +169,7 @@ def throughput() -> Explorer:
 
     Move the number of devices, the batch, the network, each device's speed and the line between them, and see where a
     step's time goes. Two ways to use more devices: share one batch, or give each its own. The dots are measured on
-    virtual devices that share two cores, where no device adds speed.
+    virtual devices that share two cores, where no device can add speed.
 
     Returns:
         An `Explorer`, a widget with a still picture where there is no front end.
