@@ -1,5 +1,8 @@
 // Numbers over the steps come in; lines with their names at the right ends, and what is best as dotted lines, go out.
 
+// The last step that a frame knows of: back in time that is not the step that it shows.
+const lastStep = (frame, series) => Math.max(frame.step, ...series.map(({ points }) => points[points.length - 2] ?? 0));
+
 // series: [{ name, colour, points: Float32Array [step, value, ...], rough?, reference?: [value, text] }]
 function paintChart(canvas, { title, note, series, log = false, from, to, at = null, palette }) {
   const { context, width, height } = fit(canvas);

@@ -138,7 +138,9 @@ function createImagesView(driver, model, el) {
       asking.forEach((part) => part.follow());
       if (!now && performance.now() - charted < 200) return;
       charted = performance.now();
-      paintChart(chart, { title: say("losses"), note: say("dotted_equilibrium"), series: lossSeries(frame, palette), from: frame.first, to: frame.step, palette });
+      const series = lossSeries(frame, palette);
+      const steps = { from: frame.first, to: lastStep(frame, series), at: frame.step };
+      paintChart(chart, { title: say("losses"), note: say("dotted_equilibrium"), series, ...steps, palette });
       const { curve } = frame.arrays;
       const n = curve.length;
       const last = n ? { d: brief(curve[n - 2]), g: brief(curve[n - 1]) } : { d: "–", g: "–" };

@@ -83,7 +83,7 @@ function createView(driver, model, el) {
       series,
       log: setup.all_charts[name].log,
       from: series.length && name !== "losses" ? Math.min(frame.step, ...series.map(({ points }) => points[0] ?? frame.step)) : frame.first,
-      to: Math.max(frame.step, ...series.map(({ points }) => points[points.length - 2] ?? 0)),
+      to: lastStep(frame, series),
       at: frame.step,
       palette,
     });
