@@ -37,6 +37,23 @@ def test_an_mlp_is_the_product_of_its_matrices():
     np.testing.assert_allclose(module(x), np.maximum(x @ w0, 0) @ w1, rtol=1e-5)
 
 
+@pytest.mark.parametrize("heads", [0, 2])
+def test_an_mlps_projection_is_the_last_hidden_layers_product_with_the_labels_vector(heads):
+    module = nets.mlp(2, 3, 4, 1, classes=5, heads=heads, conditioning="projection")(nnx.Rngs(0))
+    x, labels = np.array([[1.0, -2.0], [0.5, 3.0], [2.0, 0.1]], np.float32), np.array([4, 0, 4])
+    w0, w1, w2 = (np.asarray(getattr(module, f"layer_{i}").linear.kernel[...]) for i in range(3))
+    vectors = np.asarray(module.by_label.kernel[...])
+    assert (w0.shape, vectors.shape) == ((2, 3), (5, 4))  # the label does not join the input
+    hidden = np.maximum(np.maximum(x @ w0, 0) @ w1, 0)
+    expected = hidden @ w2 + np.sum(hidden * vectors[labels], axis=1)[:, None]
+    answer = module(jnp.asarray(x), labels)
+    np.testing.assert_allclose(answer[0] if heads else answer, expected, rtol=1e-5, atol=1e-6)
+    if heads:
+        np.testing.assert_allclose(
+            answer[1], hidden @ np.asarray(module.heads.linear.kernel[...]), rtol=1e-5, atol=1e-6
+        )
+
+
 def test_recipes_are_equal_and_hashable_so_that_a_gan_built_twice_compiles_once():
     assert nets.mlp(2, 8, 1) == nets.mlp(2, 8, 1)
     assert hash(nets.mlp(2, 8, 1)) == hash(nets.mlp(2, 8, 1))
@@ -99,6 +116,9 @@ def test_batch_norm_in_the_discriminator_never_mixes_real_and_fake(ring):
         ((2, 1), {"activation": "rellu"}, "did you mean 'relu'"),
         ((2, 1), {"normalisation": "batchnorm"}, "did you mean 'batch'"),
         ((2, 1), {"initialiser": "xavier"}, "glorot"),
+        ((2, 1), {"conditioning": "batch_norm", "classes": 2}, "conditioning of a discriminator.*projection"),
+        ((2, 1), {"conditioning": "projection"}, "needs classes of at least 1 and one output, got classes=0 and 1"),
+        ((2, 2), {"conditioning": "projection", "classes": 3}, "one output, got classes=3 and 2 outputs"),
     ],
 )
 def test_a_recipe_that_cannot_be_built_says_why(widths, keywords, message, as_users_see_it):

@@ -10,7 +10,9 @@ from ..errors import check_count
 from .groups import minibatch_stddev as with_stddev
 from .labels import Labels, one_hot
 from .menus import ACTIVATIONS, INITIALISERS, NORMALISATIONS, PIECES
+from .recipes import D_CONDITIONINGS
 from .spectral import dense
+from .verdicts import Projection
 
 
 class Layer(nnx.Module):
@@ -36,32 +38,33 @@ class Mlp(nnx.Module):
         self.depth = len(recipe.widths) - 1
         self.group = recipe.minibatch_stddev
         self.compares = max(self.depth - 2, 0)  # the layer that is told how much the samples of a group differ
+        self.projects = recipe.conditioning == "projection"
         for i, (inputs, outputs) in enumerate(zip(recipe.widths[:-1], recipe.widths[1:], strict=True)):
             last = i == self.depth - 1
             activation = recipe.output if last else recipe.activation
             normalisation = recipe.normalisation if not last or recipe.normalisation == "spectral" else "none"
-            told = int(bool(self.group) and i == self.compares) + (recipe.classes if i == 0 else 0)
+            joined = recipe.classes if i == 0 and not self.projects else 0
+            told = int(bool(self.group) and i == self.compares) + joined
             setattr(
                 self,
                 f"layer_{i}",
                 Layer(inputs + told, outputs, activation, normalisation, recipe.initialiser, rngs),
             )
-        self.classes = recipe.classes
-        if not recipe.heads:
-            self.heads = None
-        else:
-            hidden = recipe.widths[-2] + (told if self.compares == self.depth - 1 or self.depth == 1 else 0)
-            self.heads = Layer(hidden, recipe.heads, "identity", normalisation, recipe.initialiser, rngs)
+        self.classes, hidden, initialiser = recipe.classes, recipe.widths[-2] + told, recipe.initialiser
+        self.heads = Layer(hidden, recipe.heads, "identity", normalisation, initialiser, rngs) if recipe.heads else None
+        self.by_label = Projection(self.classes, hidden, initialiser, normalisation, rngs) if self.projects else None
 
     def __call__(
         self, x: Float[Array, "n ..."], labels: Labels | None = None
     ) -> Float[Array, "n outputs"] | tuple[Float[Array, "n outputs"], Float[Array, "n heads"]]:
         x = x.reshape(x.shape[0], -1)
         if self.classes or labels is not None:
-            x = jnp.concatenate([x, one_hot(labels, self.classes, len(x)).astype(x.dtype)], axis=1)
+            told = one_hot(labels, self.classes, len(x)).astype(x.dtype)
+            x = x if self.projects else jnp.concatenate([x, told], axis=1)
         for i in range(self.depth):
             x = with_stddev(x, self.group) if self.group and i == self.compares else x
             hidden, x = x, getattr(self, f"layer_{i}")(x)
+        x = x if self.by_label is None else x + self.by_label(hidden, told)
         return x if self.heads is None else (x, self.heads(hidden))
 
 
@@ -77,6 +80,7 @@ class MlpRecipe:
     minibatch_stddev: int = 0
     classes: int = 0
     heads: int = 0
+    conditioning: str = "concatenate"
 
     @property
     def inputs(self) -> int:
@@ -101,6 +105,7 @@ def mlp(
     minibatch_stddev: int = 0,
     classes: int = 0,
     heads: int = 0,
+    conditioning: str = "concatenate",
 ) -> MlpRecipe:
     """Describe a multilayer perceptron, for a generator or a discriminator of points or flat images.
 
@@ -120,12 +125,16 @@ def mlp(
             Generative Adversarial Nets"); the first width stays without them. 0 for a network that is told none.
         heads: further outputs of a discriminator, from its last hidden layer: `module(x)` is then the pair of the
             logits, shape (n, 1), and of these, shape (n, heads). For an auxiliary classifier or InfoGAN's code.
+        conditioning: how it is told labels: "concatenate", as above, or, of a discriminator, "projection": its logit
+            gains the product of the last hidden layer with a vector of the label's (Miyato and Koyama 2018, "cGANs with
+            Projection Discriminator", equation 3).
 
     Returns:
         A recipe: call it with `nnx.Rngs` to build the module; hand it to `Gan` as it is.
 
     Raises:
-        ValueError: fewer than two widths, one that is not a positive whole number, or a group of 1.
+        ValueError: fewer than two widths, one that is not a positive whole number, a group of 1, or a projection
+            without classes or of several outputs.
         UnknownName: a name that is not on its menu.
 
     >>> module = mlp(2, 64, 64, 1)(nnx.Rngs(0))
@@ -146,7 +155,13 @@ def mlp(
         check_count(count, name, least=0)
     if minibatch_stddev == 1:
         raise ValueError("minibatch_stddev must be 0, for none, or a group of at least 2 samples to compare, got 1")
+    D_CONDITIONINGS[conditioning]
+    if conditioning == "projection" and (not classes or widths[-1] != 1):
+        raise ValueError(
+            "conditioning='projection' adds to a logit what a label says: it needs classes of at least 1 and one "
+            f"output, got classes={classes} and {widths[-1]} outputs"
+        )
     return MlpRecipe(
         tuple(map(int, widths)), activation, output, normalisation, initialiser, int(minibatch_stddev), int(classes),
-        int(heads),
+        int(heads), conditioning,
     )  # fmt: skip
