@@ -87,7 +87,7 @@ def test_the_classifier_reads_the_image_that_is_shown():
     picture = 2 * digits.images[0, ..., 0].astype(jnp.float32) / digits.peak - 1
     live = latent_space(lambda z: jnp.broadcast_to(picture, (len(z), 8, 8)), 2, read=classifiers.digits())
     share = np.exp(classifiers.digits()(picture[None]))[0]
-    assert np.allclose(marks(live.scene, Bars)[0].values, share, atol=1e-4)
+    assert np.allclose(marks(live.scene, Bars)[0].values, share, atol=6e-4)  # shown to a thousandth
     assert live.scene.number("confidence") == pytest.approx(share.max(), abs=1e-4)
     assert f"a classifier reads a {share.argmax()}" in live.scene.words
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from gan_jax import explorer, plots
+from gan_jax import checkpoints, data, explorer, metrics, plots
 from gan_jax.errors import UnknownName
 from gan_jax.explorer.convolutions import WAYS, Taps
 from gan_jax.protocols import dcgan_rules
@@ -79,6 +79,23 @@ def test_overlaps_say_what_is_even():
 # ---- the study of the rules ----
 
 
+def test_a_part_of_the_digits_is_read_as_digits_and_is_not_the_whole():
+    whole, (training, held_out) = data.digits(flat=False), dcgan_rules.split()
+    assert [len(training), len(held_out)] == [1297, 500]
+    both = np.concatenate([training.images, held_out.images]).reshape(1797, 64)
+    assert np.array_equal(np.unique(both, axis=0), np.unique(np.asarray(whole.images).reshape(1797, 64), axis=0))
+    for part in (training, held_out):
+        assert metrics.features(part).name == "digits features"
+        assert part.classes == 10
+    assert (
+        metrics.features(data.dataset(np.asarray(whole.images), name="held-out digits", peak=16)).name[:6] == "random"
+    )
+    texts = {
+        checkpoints.configuration(VARIANTS["all rules"].gan, target=one).target for one in (whole, training, held_out)
+    }
+    assert len(texts) == 3  # a save of one is refused for another
+
+
 def test_phases_are_the_means_of_the_four_kinds_of_pixels():
     images = np.random.default_rng(0).normal(size=(7, 6, 8, 1))
     found = phases(images)
@@ -94,7 +111,7 @@ def test_the_stored_study_is_whole():
     assert all(sorted(seeds) == list(range(dcgan_rules.SEEDS)) for seeds in study.runs.values())
     assert DISTANCE in repr(study)
     assert len(study.table().rows) == len(VARIANTS) + 1
-    with pytest.raises(UnknownName, match="Frechet"):
+    with pytest.raises(UnknownName, match="Fréchet"):
         study.scores("Frechet")
     with pytest.raises(UnknownName, match="all rules"):
         study.scores("recall", ["all rule"])

@@ -13,14 +13,14 @@ import threading
 import time
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int32, Key, UInt8
+from jaxtyping import Array, Float, Int32, Integer, Key, UInt8
 
 WAIT = 4.0
 """Seconds in which a mirror must answer; without network this is how long a download takes to say so."""
@@ -41,6 +41,8 @@ class Dataset:
         peak: the byte that stands for white: 255, or 16 for scikit-learn's digits.
         flat: whether a sample is a vector of height x width x channels numbers, as an MLP takes it.
         classes: how many classes there are; labels go from 0 to classes - 1.
+        kind: the name of the whole set that these images are from, by which a shipped classifier is found; `name` when
+            left out. A part keeps it, under whatever name.
     """
 
     images: UInt8[Array, "*batch size height width channels"] = field(repr=False)
@@ -49,9 +51,26 @@ class Dataset:
     peak: int = field(default=255, metadata={"static": True})
     flat: bool = field(default=True, metadata={"static": True})
     classes: int = field(default=1, repr=False, metadata={"static": True})
+    kind: str = field(default="", repr=False, metadata={"static": True})
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", self.kind or self.name)
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def part(self, index: Integer[Array | np.ndarray, " n"], name: str | None = None) -> "Dataset":
+        """Choose some of the images: a data set of the same kind, with as many classes.
+
+        Args:
+            index: which, shape (n,).
+            name: of the part, for messages and titles; that of the whole when left out.
+
+        >>> held_out = digits().part(np.arange(500), "held-out digits")
+        >>> held_out, held_out.kind, len(held_out)
+        (Dataset(name='held-out digits', peak=16, flat=True), 'digits', 500)
+        """
+        return replace(self, images=self.images[index], labels=self.labels[index], name=name or self.name)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

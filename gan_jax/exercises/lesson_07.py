@@ -1,5 +1,6 @@
 """The exercises and the quiz of lesson 07, DCGAN."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -62,6 +63,23 @@ def check_convolved_size(size):
         ),
         (lambda n, k, s, p: -(-n // s), 'That is the size with "SAME" padding; here kernel and padding are given.'),
         (lambda n, k, s, p: n // s, "A stride of s does divide by s, but kernel and padding count, too."),
+        (
+            lambda n, k, s, p: (n + 2 * p - k) / s,
+            "You counted the moves, not the places, and the last, incomplete move is not made: round down, then add 1.",
+        ),
+        (
+            lambda n, k, s, p: round((n + 2 * p - k) / s) + 1,
+            "You rounded to the nearest: the last, incomplete move is not made. Round down.",
+        ),
+        (
+            lambda n, k, s, p: (n + 2 * p - k + 1) // s,
+            "The 1 stands inside the division. First divide, which counts the moves; then add the place it began at.",
+        ),
+        (lambda n, k, s, p: (n - k) // s + 1, "The padding is missing: the row has p more numbers at each end."),
+        (
+            lambda n, k, s, p: n + 2 * p - k + 1,
+            "The stride is missing: these are the places of a kernel that moves by 1.",
+        ),
         (
             lambda n, k, s, p: (n - 1) * s - 2 * p + k,
             "This is the *transposed* convolution's size: it grows where a convolution shrinks.",
@@ -183,6 +201,16 @@ def check_transposed_size(size):
             "This is the convolution's size; its transpose goes the other way, and grows.",
         ),
         (lambda n, k, s, p: (n - 1) * s - 2 * p, "The last kernel is k long as well: its cells are missing."),
+        (lambda n, k, s, p: (n - 1) * s + k, "The padding is missing: p cells are cut off at each end."),
+        (
+            lambda n, k, s, p: n * k - 2 * p,
+            "That is n kernels laid end to end. They begin only a stride apart, so they overlap.",
+        ),
+        (lambda n, k, s, p: (n - 1) * s + k - 2 * p + 1, "One too many: from cell 0 to cell (n - 1) s + k - 1."),
+        (
+            lambda n, k, s, p: n * s + 2 * p - k,
+            "The signs are turned: the kernel adds cells, the padding takes them off.",
+        ),
     ]
     _check_formula(size, "transposed_size", TRANSPOSED, _written, mistakes)
     return 'With kernel 5, stride 2 and padding 2 the 7 becomes 13, not 14: hence "output padding", or kernel 4.'
@@ -276,7 +304,7 @@ def check_generator_sides(sides):
     for image in IMAGES:
         found[image] = to_array(sides(image), f"generator_sides({image})", None).tolist()
         if not isinstance(found[image], list):
-            raise Wrong(f"generator_sides({image}) should be a list of sides; yours is {found[image]}.")
+            raise Wrong(f"generator_sides({image}) should be a list of sides; yours is {found[image]:g}.")
     for image, right in IMAGES.items():
         if found[image] != right:
             raise Wrong(
@@ -302,6 +330,11 @@ def _why_sides(found: list[float], right: list[int], image: int) -> str:
         return "A side must be a whole number: halve only while it is even."
     if 4 in found[1:]:
         return "It halves a side of 4: stop there."
+    if found == right[-len(found) :]:
+        return f"It stops too early: {found[0]:g} is even and more than 4, so halve once more."
+    odd = [whole for half, whole in itertools.pairwise(found) if whole == 2 * half + 1]
+    if odd:
+        return f"{odd[-1]:g} is odd, and the double of {odd[-1] // 2:g} is {odd[-1] - 1:g}: halve even sides only."
     return "Halve while the side is even and more than 4."
 
 
@@ -403,6 +436,11 @@ def _overlaps(n: int, kernel: int, stride: int) -> np.ndarray:
     return counts
 
 
+def _reached(n: int, kernel: int, stride: int, reach: range) -> list[int]:
+    """Count the kernels that reach each cell, by another rule of how far a cell may lie from a kernel's first."""
+    return [sum(j - i * stride in reach for i in range(n)) for j in range((n - 1) * stride + kernel)]
+
+
 def _read_counts(n: int, kernel: int, stride: int) -> np.ndarray:
     """How many windows of a convolution read each cell: cells the right way, sizes the wrong one."""
     counts = np.zeros(n)
@@ -424,17 +462,29 @@ def check_overlap_counts(counts):
             (np.convolve(np.ones(n), np.ones(kernel)), "The stride is missing: your kernels begin at every cell."),
             (_read_counts(*case), "You counted how often a *convolution* reads each input; count what is written."),
             (right > 0, "Count how many kernels reach a cell, not whether one does."),
-            (
-                np.full(len(right), -(-kernel // stride)),
-                "kernel / stride is the mean; count cell by cell, also at the ends.",
+            *(
+                (np.full(len(right), even), "kernel / stride is the mean; count cell by cell, also at the ends.")
+                for even in (-(-kernel // stride), kernel // stride, kernel / stride)
             ),
+            (
+                _reached(*case, range(kernel + 1)),
+                "Each kernel reaches one cell too far: its last cell is its first plus kernel - 1.",
+            ),
+            (_reached(*case, range(1, kernel)), "The cell in which each kernel begins is missing."),
+            (
+                [kernel // stride + (j % stride < kernel % stride) for j in range(len(right))],
+                "Right in the middle; near the two ends fewer kernels reach.",
+            ),
+            (_overlaps(kernel, n, stride), "n and kernel are exchanged: n kernels, each `kernel` cells long."),
         ]
         if found.shape != right.shape:
             reasons = [why for value, why in mistakes if np.shape(value) == found.shape and np.allclose(found, value)]
             why = reasons[0] if reasons else f"The first kernel begins at 0, the last at {(n - 1) * stride}."
             raise Wrong(f"{what} should have {len(right)} cells; yours has shape {found.shape}. {why}")
         mistakes = [(value, why) for value, why in mistakes if np.shape(value) == right.shape]
-        expect(found, right, what, mistakes, otherwise="Write n rows of ones, each shifted by the stride; add them up.")
+        shown, wanted = (" ".join(f"{count:g}" for count in counts) for counts in (found.ravel(), right))
+        rows = f"It is {shown}, and should be {wanted}: n rows of ones, each shifted by the stride."
+        expect(found, right, what, mistakes, otherwise=rows)
     return "Where the stride divides the kernel, all inner cells are equal; 5 / 2 makes them 3, 2, 3, 2, ..."
 
 
@@ -515,6 +565,9 @@ def overlap_counts(n, kernel, stride):
 # ---- real images in the generator's range ----
 
 
+OVERFLOW = "Bytes overflow: in uint8, 2 * 200 is 144, and 0 - 1 is 255. Turn them into floats before you calculate."
+
+
 def check_to_tanh_range(convert):
     bytes_16 = np.array([[0, 4, 8], [12, 15, 16]], np.uint8)
     bytes_255 = np.array([0, 51, 127, 128, 200, 255], np.uint8)
@@ -522,7 +575,7 @@ def check_to_tanh_range(convert):
         exact = images.astype(np.float64)
         right, half = 2 * exact / peak - 1, exact / peak
         with np.errstate(over="ignore"):
-            wrapped = ((2 * images) - np.uint8(peak)) / peak, (2 * images) / peak - 1, (2 * images - peak) / peak
+            wrapped = ((2 * images) - np.uint8(peak)) / peak, (2 * images) / peak - 1, (images - np.uint8(peak)) / peak
         known = [
             (half, "It lies in [0, 1], and tanh in [-1, 1]: the paper's background is -1 for G, and would be 0 here."),
             (exact / 127.5 - 1, "127.5 is right for a peak of 255 only; the peak is an argument."),
@@ -530,13 +583,33 @@ def check_to_tanh_range(convert):
             ((exact - exact.mean()) / exact.std(), "Standardised pixels leave [-1, 1]: no tanh can draw them."),
             (exact / exact.max() - 0.5, "It is [-0.5, 0.5]: tanh reaches twice as far."),
             (-right, "Black and white are exchanged."),
+            (right / 2 - 0.5, "It runs from -1 to 0: [0, peak] is to be stretched to a length of 2."),
+            (2 * half - 0.5, "It runs from -0.5 to 1.5: shift by 1, so that 0 becomes -1."),
             *(
-                (value, "Bytes overflow: in uint8, 2 * 200 is 144. Turn them into floats before you multiply.")
-                for value in wrapped
+                (value, "tanh, or a cut at 1, makes nearly every grey white. Stretch the range evenly.")
+                for value in (np.tanh(exact), np.clip(exact, -1, 1))
             ),
+            (np.tanh(half), "tanh is G's own last layer. Stretch the data to its range; don't send them through it."),
+            (
+                2 * (exact // peak) - 1,
+                "`//` throws away what is behind the point: of all greys black and white are left.",
+            ),
+            *((value, OVERFLOW) for value in wrapped),
         ]
-        found = to_array(convert(images, peak), "the images", images.shape)
-        expect(found, right, f"the images (peak {peak})", known, otherwise="0 should become -1, the peak +1.")
+        result = convert(images, peak)
+        found = to_array(result, "the result", images.shape)
+        if np.asarray(result).dtype == np.uint8:
+            raise Wrong(f"The result is still bytes, which know no -1. {OVERFLOW}")
+        few = [f"{value:.3g}" for value in found.ravel()[[0, -1]]]
+        dark = exact < 128
+        if (
+            not dark.all()
+            and np.allclose(found[dark], right[dark], atol=1e-3)
+            and not np.allclose(found, right, atol=1e-3)
+        ):
+            raise Wrong(f"Dark pixels are right, bright ones not: {OVERFLOW}")
+        ends = f"0 should become -1 and the peak 1; yours become {few[0]} and {few[1]}, or go wrong between."
+        expect(found, right, f"the result for a peak of {peak}", known, otherwise=ends)
     # every batch by the same rule: a scale taken from the batch itself would change from batch to batch
     dark = np.array([0, 100], np.uint8)
     expect(
@@ -627,6 +700,12 @@ _FEATURES = (_RNG.normal(size=(6, 4, 4, 2)) * np.array([0.5, 3.0]) + np.array([1
 _RUNNING = np.array([0.5, -1.0], np.float32), np.array([1.0, 4.0], np.float32)
 
 
+def _running() -> tuple[np.ndarray, np.ndarray]:
+    """Running averages that a learner's code may change in place."""
+    mean, variance = _RUNNING
+    return mean.copy(), variance.copy()
+
+
 def _normalised(x: np.ndarray, mean: Any, variance: Any, epsilon: float = 1e-5) -> np.ndarray:
     return (x - mean) / np.sqrt(variance + epsilon)
 
@@ -635,7 +714,7 @@ def _pair_of(result: Any) -> tuple[Any, Any, Any]:
     try:
         y, (mean, variance) = result
     except (TypeError, ValueError):
-        raise Wrong("return a pair: the normalised features, and (running mean, running variance).") from None
+        raise Wrong("Return a pair: the normalised features, and (running mean, running variance).") from None
     return y, mean, variance
 
 
@@ -645,7 +724,7 @@ def check_batch_norm(norm):
     batch_mean, batch_variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
     kept = mean, variance
 
-    y, new_mean, new_variance = _pair_of(norm(_FEATURES, _RUNNING, True))
+    y, new_mean, new_variance = _pair_of(norm(_FEATURES.copy(), _running(), True))
     close: dict[str, Any] = {
         "tolerance": 2e-2
     }  # whoever divides by n - 1, or adds another small epsilon, is right as well
@@ -657,12 +736,18 @@ def check_batch_norm(norm):
         (_normalised(x, *of((1, 2))), "You normalised each image by itself: that is instance norm."),
         (_normalised(x, *of((1, 2, 3))), "You normalised each image by itself: that is layer norm."),
         (_normalised(x, *of((0, 1, 2, 3))), "One mean for all channels: each channel has its own."),
-        (_normalised(x, *kept), "While it trains, it takes the batch's own mean and variance, not the running ones."),
+        *(
+            (
+                _normalised(x, *running),
+                "While it trains, it takes the batch's own mean and variance, not the running ones.",
+            )
+            for running in (kept, (0.9 * mean + 0.1 * batch_mean, 0.9 * variance + 0.1 * batch_variance))
+        ),
         (_normalised(x, batch_mean, batch_variance, 0.8), "0.8 as epsilon is meant as a momentum: epsilon is tiny."),
         (x - batch_mean, "The deviation is missing: divide by it."),
         ((x - batch_mean) / (batch_variance + 1e-5), "Divide by the deviation, the *root* of the variance."),
     ]
-    expect(y, _normalised(x, batch_mean, batch_variance), "the features while it trains", mistakes, **close)
+    expect(y, _normalised(x, batch_mean, batch_variance), "the normalised x while it trains", mistakes, **close)
 
     swapped = "The weights are exchanged: the running mean keeps 0.9 of itself and takes 0.1 of the batch's."
     unchanged = "It has not moved: while it trains, 0.1 of the batch's goes in."
@@ -678,16 +763,20 @@ def check_batch_norm(norm):
         new_variance,
         0.9 * variance + 0.1 * batch_variance,
         "the running variance",
-        [(0.1 * variance + 0.9 * batch_variance, swapped), (variance, unchanged), (deviation, "Average the variance.")],
+        [
+            (0.1 * variance + 0.9 * batch_variance, swapped),
+            (variance, unchanged),
+            (deviation, "That holds deviations, the roots; average the variance."),
+        ],
         **close,
     )
 
-    y, new_mean, new_variance = _pair_of(norm(_FEATURES, _RUNNING, False))
+    y, new_mean, new_variance = _pair_of(norm(_FEATURES.copy(), _running(), False))
     own = "In evaluation mode it used the batch's own numbers: a sample would depend on its batch mates."
     expect(
         y,
         _normalised(x, *kept),
-        "the features in evaluation mode",
+        "the normalised x in evaluation mode",
         [(_normalised(x, batch_mean, batch_variance), own)],
         otherwise="In evaluation mode: (x - running mean) / sqrt(running variance).",
         **close,

@@ -43,12 +43,19 @@ def check_best_logit(logit):
         (1 / (1 + np.exp(-right)), "That is D's probability; its logit is asked for."),
         (joint_p[ROWS, LABELS], "That is log p(x, y) alone; what p_g has there is to be taken away."),
         ((np.log(PRIOR_P) - np.log(PRIOR_Q))[LABELS], "Those are the priors alone; the ratio of the x is missing."),
+        (given_label + (PRIOR_P - PRIOR_Q)[LABELS], "log p(x|y) is a logarithm already, p(y) is not: take its own."),
+        (2 * given_label - right, "The priors have the wrong sign: a label that p uses more often speaks for real."),
+        (-np.logaddexp(0, -right), "That is log D; D's logit is log D - log(1 - D)."),
     ]
-    found = logit(LOG_P, LOG_Q, PRIOR_P, PRIOR_Q, LABELS)
+    priors = [jax.numpy.asarray(prior) for prior in (PRIOR_P, PRIOR_Q)]  # so that a `vmap` over samples may index them
+    found = logit(LOG_P, LOG_Q, *priors, LABELS)
+    if np.shape(found) == (len(LABELS), len(LABELS)):
+        raise Wrong("5 logits are wanted, yours are 5 x 5: `table[:, labels]` takes all labels for every row. Row i "
+                    "goes with labels[i] alone: `table[np.arange(n), labels]`.")  # fmt: skip
     if np.shape(found) == table.shape:
         raise Wrong(f"One logit a pair is wanted, shape {right.shape}; yours has one for every label, {table.shape}.")
     expect(found, right, "the best logit", mistakes, otherwise="Compare it with the formula of hint 2.")
-    again = logit(LOG_P[:2], LOG_Q[:2], PRIOR_Q, PRIOR_P, LABELS[:2])
+    again = logit(LOG_P[:2], LOG_Q[:2], *priors[::-1], LABELS[:2])
     swapped = given_label[:2] + np.log(PRIOR_Q / PRIOR_P)[LABELS[:2]]
     expect(again, swapped, "the best logit of 2 pairs, the priors exchanged")
     return "Two terms: is this x a likely one for its label, and is this label as frequent as it should be?"
@@ -150,14 +157,19 @@ def check_projection_logit(logit):
         (shared * own, "The two parts are added, not multiplied: they are logarithms."),
         (1 / (1 + np.exp(-right)), "That is D's probability; its logit is asked for."),
         (shared + own / np.sqrt(6), "No scaling: the network learns the size of the embeddings."),
+        (shared + own / 6, "A scalar product is a sum; you took the mean."),
+        (np.sum(FEATURES * EMBEDDINGS[TOLD] * WEIGHTS, axis=1), "The two vectors are multiplied; they are added: "
+         "(e_y + w) times the features."),
+        (shared + EMBEDDINGS[TOLD].sum(axis=1), "The label's vector is to be multiplied with the sample's features."),
     ]  # fmt: skip
-    found = logit(FEATURES, TOLD, EMBEDDINGS, WEIGHTS)
+    learnt = jax.numpy.asarray(EMBEDDINGS), jax.numpy.asarray(WEIGHTS)  # so that a `vmap` over samples may index them
+    found = logit(FEATURES, TOLD, *learnt)
     if np.shape(found) == (4, 4):
         raise Wrong("4 logits are wanted, yours are 4 x 4: row i of the features goes with label i, and no other. "
                     "Multiply row by row, then sum along the row.")  # fmt: skip
     expect(found, right, "the logit", mistakes, otherwise="Compare it with the formula of hint 2.")
     other = shared[:3] + np.sum(FEATURES[:3] * EMBEDDINGS[[1, 1, 2]], axis=1)
-    expect(logit(FEATURES[:3], np.array([1, 1, 2]), EMBEDDINGS, WEIGHTS), other, "the logit of 3 others")
+    expect(logit(FEATURES[:3], np.array([1, 1, 2]), *learnt), other, "the logit of 3 others")
     return "The label enters in one product at the very end; everything before it is shared by all labels."
 
 
@@ -253,8 +265,15 @@ def check_label_entropy(entropy):
         (each.sum(), "The places are added up; weigh each with p_g(x), how many samples it has."),
         (-right, "The sign is turned: an entropy is not negative."),
         (right / np.log(2), "That is in bits; take the natural logarithm, for nats."),
+        (_entropy(at_x), "That is H(x), of the places; what is asked for is how unsure the label is there."),
+        (
+            right / PAIRS.size,
+            "A mean over the table's entries divides by their number. The entries are the weights: add.",
+        ),
     ]
     found = entropy(PAIRS)
+    if np.shape(found) == at_x.shape:
+        raise Wrong("One number for each place; weigh each with p_g(x), how many samples it has, and add them up.")
     if np.size(found) == 1 and np.isnan(np.asarray(found, np.float64)).any():
         raise Wrong("It is NaN: 0 log 0 counts as 0, and a computer says NaN. Take the logarithm of positive entries "
                     "alone, or use `scipy.special.xlogy`.")  # fmt: skip
@@ -377,6 +396,14 @@ def check_information_bound(bound):
             "Weigh with p(c, x), not with p(x|c): rare codes count less.",
         ),
         (right / np.log(2), "That is in bits; take the natural logarithm, for nats."),
+        (_entropy(CODES.sum(axis=0)) + reward, "You began with H(x): sum the table over x, axis 1, for p(c)."),
+        (_entropy(CODES) + reward, "You began with H(c, x), of the pairs: sum the table over x first, for p(c)."),
+        (reward - _entropy(of_code), "The sign of H(c) is turned: an entropy is minus the sum of p log p."),
+        (-_entropy(CODES) - reward, "That is a distance between the pairs and Q; the bound is H(c) + E log Q."),
+        (
+            _entropy(of_code) + float(np.sum(GUESS * np.log(GUESS))),
+            "Weigh log Q with p(c, x), not with Q itself: the mean goes over what really comes up.",
+        ),
         (np.log(2) + reward, "log 2 is H(c) of two codes of one half each; these two are not equally frequent."),
     ]
     expect(bound(CODES, GUESS), right, "the bound", mistakes, otherwise="Compare it with the formula of hint 2.")
@@ -465,6 +492,10 @@ def information_bound(joint, guess):
 def _arc(start, end, t):
     cosine = start @ end / (np.linalg.norm(start) * np.linalg.norm(end))
     angle = np.arccos(np.clip(cosine, -1, 1))
+    return _turned(start, end, t, angle)
+
+
+def _turned(start, end, t, angle):
     return (np.sin((1 - t) * angle) * start + np.sin(t * angle) * end) / np.sin(angle)
 
 
@@ -473,6 +504,8 @@ def check_spherical(path):
     for start, end in (ends, ends[::-1] * np.array([[1.0], [1.5]])):
         for t in (0.3, 0.5):
             straight, right = (1 - t) * start + t * end, _arc(start, end, t)
+            cosine = start @ end / (np.linalg.norm(start) * np.linalg.norm(end))
+            angle = np.arccos(cosine)
             unit = _arc(start / np.linalg.norm(start), end / np.linalg.norm(end), t)
             size = (1 - t) * np.linalg.norm(start) + t * np.linalg.norm(end)
             mistakes = [
@@ -488,6 +521,17 @@ def check_spherical(path):
                 (
                     np.cos(t * np.pi / 2) * start + np.sin(t * np.pi / 2) * end,
                     "That takes the two for perpendicular. Nearly so in high dimension, but use their angle.",
+                ),
+                (right * np.sin(angle), "The division by sin w is missing."),
+                (
+                    np.sin((1 - t) * angle) * start + np.sin(t * angle) * end / np.sin(angle),
+                    "Only the second term is divided by sin w: put the sum in parentheses.",
+                ),
+                (_turned(start, end, t, np.degrees(angle)), "`np.sin` takes radians: leave out the degrees."),
+                (_turned(start, end, t, cosine), "w is the angle, the arccos of this; you used its cosine."),
+                (
+                    np.sqrt(1 - t) * start + np.sqrt(t) * end,
+                    "Those weights keep the length, but they don't turn at a constant rate.",
                 ),
             ]
             with np.errstate(all="ignore"):
@@ -589,6 +633,8 @@ def spherical(z0, z1, t):
 def check_truncated_latents(draw):
     key = jax.random.key(10)
     found = to_array(draw(key, 2000, 10, 0.7), "the latents", (2000, 10))
+    if np.ptp(found) == 0:
+        raise Wrong("All numbers are the same one: has `truncated_normal` got its lower end first, -threshold?")
     if not np.array_equal(found, to_array(draw(key, 2000, 10, 0.7), "the latents", (2000, 10))):
         raise Wrong("Asked twice with one key, they differ: draw with `jax.random` and the key that is given.")
     if np.array_equal(found, to_array(draw(jax.random.key(11), 2000, 10, 0.7), "the latents", (2000, 10))):
@@ -711,6 +757,8 @@ def check_label_planes(join):
     if not np.allclose(array[..., :1], images):
         raise Wrong("The first channel is not the image: join the planes behind it, along the last axis.")
     planes = array[..., 1:]
+    if np.allclose(planes, images * np.eye(4)[labels][:, None, None], atol=1e-5):
+        raise Wrong("The label's plane holds the image again; it should be 1 at every pixel.")
     if not np.allclose(planes, planes[:, :1, :1]):
         raise Wrong("A plane is not of one value: a reshape has scrambled it, ones and zeros in stripes. Each sample's "
                     "one-hot vector is to be repeated at every pixel: insert two axes, then broadcast.")  # fmt: skip
@@ -719,8 +767,17 @@ def check_label_planes(join):
     mistakes = [
         (np.roll(planes, 1, axis=0), "The labels stand at their neighbours' images."),
         (right[..., 1:][..., ::-1], "The planes are in the reverse order."),
+        (np.roll(right[..., 1:], -1, axis=3), "One plane too early: labels begin at 0, and so do planes."),
+        (np.roll(right[..., 1:], 1, axis=3), "One plane too late: labels begin at 0, and so do planes."),
+        (
+            np.broadcast_to(labels[:, None, None, None], planes.shape),
+            "Every plane holds the label's number. One plane should be 1, the label's, and the others 0.",
+        ),
+        (2 * right[..., 1:] - 1, "The planes of the other classes are -1; they should be 0."),
     ]
-    expect(planes, right[..., 1:], "the planes", mistakes, otherwise="Plane labels[i] of sample i is 1, the rest 0.")
+    expect(
+        planes, right[..., 1:], "the set of planes", mistakes, otherwise="Plane labels[i] of sample i is 1, the rest 0."
+    )
     more = join(images[:2], np.array([1, 1]), 2)
     expect(np.asarray(more)[..., 1:], np.broadcast_to([0.0, 1.0], (2, 4, 5, 2)), "the planes of 2 classes")
     return "At every pixel the same one-hot vector: a convolution sees the label wherever it looks."
@@ -826,9 +883,17 @@ def check_latent_direction(find):
         (unit(z[score.argmax()] - z[score.argmin()]), "Two latents alone are mostly chance; use them all."),
     ]
     found = to_array(find(z, score), "the direction", (3,))
-    between = unit(z[high].mean(axis=0) - z[~high].mean(axis=0))
-    if np.allclose(found, between, atol=1e-3):
+    halves = (high, score > score.mean())
+    if any(np.allclose(found, unit(z[up].mean(axis=0) - z[~up].mean(axis=0)), atol=1e-3) for up in halves):
         raise Wrong("The difference of two means throws away how high a score is; take the covariance.")
+    slope = np.linalg.lstsq(z - z.mean(axis=0), score - score.mean(), rcond=None)[0]
+    mistakes += [
+        (
+            slope,
+            "That is the slope of a regression: near the covariance for z from N(0, I). Take that, as a unit vector.",
+        ),
+        (unit(slope), "That is the slope of a regression: near the covariance for z from N(0, I), and not quite it."),
+    ]
     expect(found, right, "the direction", mistakes, otherwise="Compare it with hint 2.", tolerance=2e-3)
     told = rng.normal(size=(500, 4))
     has = (told[:, 1] > 0.3).astype(float)

@@ -114,6 +114,11 @@ ADVICE: Sequence[tuple[type[BaseException] | tuple[type[BaseException], ...], st
         "broadcast",
         "Two shapes do not fit. Print `.shape` of what goes into this line; (n,) and (n, 1) are not the same.",
     ),
+    (
+        (TypeError, ValueError),
+        "dimension",
+        "Two shapes do not fit. Print `.shape` of what goes into this line; (n,) and (n, 1) are not the same.",
+    ),
     ((KeyError, IndexError), "", "Look at the index: print the keys or the length of what it goes into."),
     (TypeError, "", "Look at the types of what goes into this line: an array, a function, a number?"),
 )

@@ -856,10 +856,10 @@ function drawPanel(canvas, panel, palette, place, memory) {
 
   pen.font(SMALL);
   const tall = height - 40;
-  const rows = onlyBars ? [] : ticks(...panel.y, Math.min(5, Math.max(2, Math.floor(tall / 46))));
+  const rows = onlyBars || panel.bare ? [] : ticks(...panel.y, Math.min(5, Math.max(2, Math.floor(tall / 46))));
   const others = panel.right ? ticks(...panel.right, Math.min(5, Math.max(2, Math.floor(tall / 46)))) : [];
   const widest = (list) => Math.max(0, ...list.map(([, text]) => pen.measure(text)));
-  pen.font(FONT);
+  pen.font(FONT, "600"); // as the chosen bar's name is written
   const named = Math.max(0, ...bars.flatMap((mark) => mark.names.map((name) => pen.measure(name))));
   const box = {
     left: Math.ceil(bars.length ? Math.min(named + 10, 0.45 * width) : widest(rows) + 10),
@@ -892,7 +892,7 @@ function drawPanel(canvas, panel, palette, place, memory) {
   }
   context.fillStyle = palette.quiet;
   for (const [value, text] of others) pen.write(text, box.right + 6, second(value));
-  const columns = ticks(...panel.x, Math.min(6, Math.max(2, Math.floor((box.right - box.left) / 62))));
+  const columns = panel.bare ? [] : ticks(...panel.x, Math.min(6, Math.max(2, Math.floor((box.right - box.left) / 62))));
   for (const [value, text] of columns) {
     const at = Math.round(x(value)) + 0.5;
     context.strokeStyle = bars.length ? palette.grid : palette.axis;
@@ -900,9 +900,10 @@ function drawPanel(canvas, panel, palette, place, memory) {
     pen.write(text, Math.min(at, width - pen.measure(text) / 2 - 1), box.bottom + 12, 0.5);
   }
   context.strokeStyle = palette.axis;
-  if (!onlyBars) canvasLine(box.left, box.bottom + 0.5, box.right, box.bottom + 0.5);
+  const lined = !onlyBars && !panel.bare;
+  if (lined) canvasLine(box.left, box.bottom + 0.5, box.right, box.bottom + 0.5);
   const ground = Math.round(y(0)) + 0.5;
-  if (!onlyBars && panel.y[0] < 0 && panel.y[1] > 0) canvasLine(box.left, ground, box.right, ground);
+  if (lined && panel.y[0] < 0 && panel.y[1] > 0) canvasLine(box.left, ground, box.right, ground);
   context.fillStyle = palette.ink;
   pen.font(FONT);
   const below = pen.shorten(panel.x_label, width - 4);

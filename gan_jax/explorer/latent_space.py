@@ -106,15 +106,13 @@ def scene(space: Space, values: Mapping[str, Any]) -> Scene:
     here = _path(ends, t, kind)
     rows = [_path(ends, WALK, name) for name in ("straight", "spherical")]
     ink = space.ink(np.concatenate([here, *rows]), label)
-    step = WALK[1]
-    across, up = (-step / 2, 1 + step / 2), (0.0, 2 * step)
+    step, sheet = WALK[1], ink[1:].reshape(2, len(WALK), *space.image_shape[:2]).swapaxes(0, 1)
     walk = Panel(
-        [Surface(_sheet([ink[1 : 1 + len(WALK)], ink[1 + len(WALK) :]]), "images along both paths"),
-         Level(t, "", "accent", upright=True)],
-        across, up, "The path: straight above, spherical below", "t", square=True,
+        [Surface(_sheet(list(sheet)), "images along both paths, from the top down"), Level(1 - t, "", "accent")],
+        (0, 2 * step), (-step / 2, 1 + step / 2), "Down both paths: straight, spherical", square=True, bare=True,
     )  # fmt: skip
     one = Panel([Surface(_sheet([ink[:1]]), "the image at t")], (0, 1), (0, 1), f"The sample at t = {t:.2f}",
-                square=True)  # fmt: skip
+                square=True, bare=True)  # fmt: skip
     norm, expected = float(np.linalg.norm(here)), latents.expected_norm(space.dim)
     numbers = [Number("norm of z", norm, f"{expected:.4g} on average for N(0, I) in {space.dim} dimensions")]
     panels = [one, walk, _norms(space, ends, t, kind)]
@@ -131,14 +129,16 @@ def scene(space: Space, values: Mapping[str, Any]) -> Scene:
 
 def _reading(share: np.ndarray, best: int) -> Panel:
     names = [str(digit) for digit in range(len(share))]
-    return Panel([Bars(names, share, "quiet", best)], (0, 1.15), title="What a classifier reads", x_label="probability")
+    return Panel(
+        [Bars(names, share.round(3), "quiet", best)], (0, 1.15), title="What a classifier reads", x_label="probability"
+    )
 
 
 def _controls(space: Space) -> list[Control]:
     controls: list[Control] = [
         Slider("t", "t, along the path", 0, 1, 0.5, notches=61, play=True),
         Choice("kind", "path", {name: name for name in latents.PATHS}, "straight"),
-        Slider("threshold", f"threshold of the truncation ({WHOLE:g}: none)", 0.1, WHOLE, WHOLE, notches=40),
+        Slider("threshold", f"truncation ({WHOLE:g}: none)", 0.1, WHOLE, WHOLE, notches=40),
         Slider("pair", "which two latents", 0, 99, 0, notches=100, whole=True),
     ]
     if space.classes:

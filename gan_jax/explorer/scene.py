@@ -246,6 +246,7 @@ class Panel:
         right: (bottom, top) of a second vertical axis, for marks with `right=True`.
         right_label: above the second axis.
         square: a unit is equally long on both axes, so that circles are round; not with a second axis or `Bars`.
+        bare: a picture without axes, whose places have no numbers.
     """
 
     marks: Sequence[Mark]
@@ -257,6 +258,7 @@ class Panel:
     right: tuple[Real, Real] | None = None
     right_label: str = ""
     square: bool = False
+    bare: bool = False
 
 
 class Number(NamedTuple):

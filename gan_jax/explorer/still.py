@@ -228,6 +228,8 @@ def _draw_panel(axes: Axes, panel: Panel) -> _Drawn:
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.grid(axis="y", color="#000000", alpha=0.08, linewidth=0.8)
+    if panel.bare:
+        axes.set_axis_off()
     labels = [(panel.y_label, 0.0, "left"), (panel.right_label, 1.0, "right")]
     for text, x, side in labels:
         outside = (-26 if side == "left" else 26) if text else 0

@@ -193,6 +193,7 @@ def _panel(panel: Panel, block: _Numbers) -> dict[str, Any]:
         **{axis: None if pair is None else [float(end) for end in pair] for axis, pair in ends.items()},
         **words,
         "square": panel.square,
+        "bare": panel.bare,
         "marks": [_mark(mark, block) for mark in panel.marks],
     }
 

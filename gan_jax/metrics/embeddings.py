@@ -139,9 +139,9 @@ def features(source: Dataset | Classifier) -> Features:
 
 def shipped_classifier(target: Dataset) -> Classifier | None:
     """The classifier that comes with the package for these images, or None."""
-    if target.name not in CLASSIFIERS or target.image_shape[2] != 1:
+    if target.kind not in CLASSIFIERS or target.image_shape[2] != 1:
         return None
-    classifier = CLASSIFIERS[target.name]()
+    classifier = CLASSIFIERS[target.kind]()
     return classifier if classifier.image_shape == target.image_shape[:2] else None
 
 
