@@ -27,7 +27,7 @@ SHOW = "live = lab.open(rules(), controls=['lr_g'])\nlive"
 def opened(book):
     """Run all cells, and wait for the first lab's first picture."""
     book.run_all()
-    book.page.locator(".gan-lab[data-step]").first.wait_for(timeout=90_000)
+    book.page.locator(".gan-lab[data-step]").first.wait_for()
     return book.lab()
 
 
@@ -51,18 +51,27 @@ class Kernel:
         return int(self.ask(f"print(int({name}.session.game.step))"))
 
     def rests(self):
-        """The lab takes no step, and no thread is there that was not before."""
-        time.sleep(0.5)
-        before = self.step()
-        time.sleep(1)
-        assert self.step() == before
+        """Wait until the lab takes no step for a second; no thread is there then that was not before."""
+        before, until = None, time.monotonic() + browsing.PATIENCE
+        while (now := self.step()) != before:  # it may have a request or two to finish
+            assert time.monotonic() < until, f"it goes on, and is at step {now}"
+            before = now
+            time.sleep(1)
         assert self.threads() - self.before == set()
 
 
-def says(live, text, seconds=30):
+def says(live, text, seconds=browsing.PATIENCE):
     """Wait until the lab's status line says something; returns all of the line."""
     live.root.locator(".gan-lab-status").get_by_text(text).wait_for(timeout=1000 * seconds)
     return live.root.locator(".gan-lab-status").inner_text()
+
+
+def saved(book, folder):
+    """Save the notebook, with the lab in a cell's output."""
+    book.page.keyboard.press("Control+s")
+    name = book.page.url.split("?")[0].split("/")[-1]
+    written = lambda: "application/vnd.jupyter.widget-view+json" in (folder / name).read_text()  # noqa: E731
+    book.until(written, f"{name} is not saved")
 
 
 @pytest.mark.browser
@@ -70,27 +79,32 @@ def test_other_cells_run_while_it_trains_and_an_interrupt_stops_it(notebook, jup
     book = notebook([RULES, SHOW])
     live = opened(book)
     kernel = Kernel(book, jupyter[0])
+
+    def median_delay():
+        """Seconds until another cell answers."""
+        delays = []
+        for i in range(15):
+            start = time.perf_counter()
+            assert kernel.ask(f"print({i} ** 2)") == str(i**2)
+            delays.append(time.perf_counter() - start)
+        return statistics.median(delays)
+
+    alone = median_delay()
     live.press("Play")
-    live.advances(60)
-    delays = []
-    for i in range(25):
-        start = time.perf_counter()
-        assert kernel.ask(f"print({i} ** 2)") == str(i**2)
-        delays.append(time.perf_counter() - start)
     live.advances()
-    quartile = 1e3 * statistics.quantiles(delays, n=4)[2]
+    beside = median_delay()
+    live.advances()
     with capsys.disabled():
-        print(f"\nanother cell's answer while the lab trains: median {1e3 * statistics.median(delays):.0f} ms, "
-              f"upper quartile {quartile:.0f} ms, slowest {1e3 * max(delays):.0f} ms")  # fmt: skip
-    assert statistics.median(delays) < 0.5  # a chunk takes 25 ms; the rest is the machine's other work
+        print(f"\nanother cell's answer takes {1e3 * beside:.0f} ms while the lab trains, {1e3 * alone:.0f} ms else")
+    assert beside < 0.5 + 5 * alone  # a chunk takes 25 ms; the rest is the machine's other work
     assert live.root.get_attribute("data-playing") == "true"
 
-    for _ in range(5):  # an interrupt between two chunks meets no work that it could stop
+    for _ in range(20):  # an interrupt between two chunks meets no work that it could stop
         book.command("Kernel", "kernelmenu:interrupt")
         with contextlib.suppress(Exception):
             says(live, "Press Play to go on", 3)
             break
-    assert "Interrupted" in says(live, "Press Play to go on", 3)
+    assert "Interrupted" in says(live, "Press Play to go on")
     assert live.root.get_attribute("data-playing") == "false"
     kernel.rests()
     live.press("Play")
@@ -104,19 +118,19 @@ def test_a_closed_view_and_cells_run_again_leave_nothing_that_runs(notebook, jup
     live = opened(book)
     kernel = Kernel(book, jupyter[0])
     live.press("Play")
-    live.advances(60)
+    live.advances()
     book.page.locator(".jp-CodeCell").nth(1).locator(".jp-InputArea-prompt").click()
     book.command("Edit", "editmenu:clear-current")  # closes the view in mid-training
     live.root.wait_for(state="detached")
     kernel.rests()
     for _ in range(3):  # the same cell again and again, each time in mid-training
         book.run(1)
-        book.page.locator(".gan-lab[data-step='0'][data-playing=false]").wait_for(timeout=60_000)
+        book.page.locator(".gan-lab[data-step='0'][data-playing=false]").wait_for()
         book.lab().press("Play")
         book.lab().advances()
     book.run(1)
-    book.page.wait_for_timeout(1000)
-    assert book.page.locator(".gan-lab").count() == 1
+    book.page.locator(".gan-lab[data-step='0']").wait_for()
+    book.until(lambda: book.page.locator(".gan-lab").count() == 1, "the old lab is still there")
     assert kernel.step() == 0
     kernel.rests()
     assert book.errors == []
@@ -127,26 +141,21 @@ def test_a_page_closed_in_mid_training_leaves_the_kernel_idle_and_a_new_one_goes
     book = notebook([RULES, SHOW])
     live = opened(book)
     kernel = Kernel(book, jupyter[0])
-    book.page.keyboard.press("Control+s")  # else the next page knows nothing of the outputs
+    saved(book, jupyter[0])  # else the next page knows nothing of the outputs
     live.press("Play")
-    live.advances(60)
+    live.advances()
     address = book.page.url
     book.page.goto("about:blank")
     kernel.rests()
-    for _ in range(40):  # what a cell asks is noted a moment later
-        (running,) = book.kernels()
-        if running["execution_state"] == "idle":
-            break
-        time.sleep(0.25)
-    assert (running["execution_state"], running["connections"]) == ("idle", 0)
+    state = lambda: [(each["execution_state"], each["connections"]) for each in book.kernels()]  # noqa: E731
+    book.until(lambda: state() == [("idle", 0)], "the kernel has something to do")  # it is noted a moment later
     reached = kernel.step()
     book.page.goto(address)
-    book.page.locator(".gan-lab[data-step]").first.wait_for(timeout=90_000)
+    book.page.locator(".gan-lab[data-step]").first.wait_for()
     assert live.step == reached > 0
     live.press("Play")
-    live.advances(60)
+    live.advances()
     live.press("Pause")
-    book.page.wait_for_timeout(500)
     kernel.rests()
 
 
@@ -155,26 +164,25 @@ def test_a_notebook_in_two_tabs_trains_in_one_at_a_time(notebook, jupyter, brows
     book = notebook([RULES, SHOW])
     one = opened(book)
     kernel = Kernel(book, jupyter[0])
-    book.page.keyboard.press("Control+s")
+    saved(book, jupyter[0])
     one.press("Play")
-    one.advances(60)
+    one.advances()
     second = book.page.context.new_page()
     second.goto(book.page.url)
-    second.locator(".gan-lab[data-step]").first.wait_for(timeout=90_000)
+    second.locator(".gan-lab[data-step]").first.wait_for()
     two = OneLab(second.locator(".gan-lab").first)
     two.advances()  # it watches
     assert two.root.get_attribute("data-playing") == "false"
     two.press("Play")
     two.advances()
-    book.page.wait_for_function("document.querySelector('.gan-lab').dataset.playing === 'false'", timeout=20_000)
+    book.page.wait_for_function("document.querySelector('.gan-lab').dataset.playing === 'false'")
     one.advances()  # and now the first one does
     one.press("Play")
     one.advances()
-    second.wait_for_function("document.querySelector('.gan-lab').dataset.playing === 'false'", timeout=20_000)
+    second.wait_for_function("document.querySelector('.gan-lab').dataset.playing === 'false'")
     second.close()
     one.advances()
     one.press("Pause")
-    book.page.wait_for_timeout(500)
     kernel.rests()
     assert book.errors == []
 
@@ -218,32 +226,32 @@ loud
 def test_a_loss_that_raises_gives_nan_or_prints_is_named_and_nothing_freezes(notebook, jupyter):
     book = notebook(LOSSES)
     opened(book)
-    book.page.locator(".gan-lab[data-step]").nth(2).wait_for(timeout=60_000)
+    book.page.locator(".gan-lab[data-step]").nth(2).wait_for()
     kernel = Kernel(book, jupyter[0])
     raising, empty, loud = map(book.lab, range(3))
 
     raising.press("Play")
-    raising.advances(60)
+    raising.advances()
     kernel.ask("breaks = True")
     raising.root.get_by_label("Penalty on D").select_option("r1")  # compiles anew, and so meets the exception
-    assert "RuntimeError" in says(raising, "my own loss breaks", 60)
+    assert "RuntimeError" in says(raising, "my own loss breaks")
     assert raising.root.get_attribute("data-playing") == "false"
     kernel.ask("breaks = False")
     raising.press("Play")
-    raising.advances(60)
+    raising.advances()
     raising.press("Pause")
 
     empty.press("Play")
-    line = says(empty, "diverged", 60)
+    line = says(empty, "diverged")
     assert "loss" in line or "step" in line
     assert empty.root.get_attribute("data-playing") == "false"
     empty.root.get_by_label("Loss", exact=True).select_option("hinge")
     empty.press("Play")
-    empty.advances(60)
+    empty.advances()
     empty.press("Pause")
 
     loud.press("Play")
-    loud.advances(60)
+    loud.advances()
     loud.advances()
     assert "still here" in kernel.ask("print('still here')")  # what the loss prints may come before and after
     loud.press("Pause")
@@ -256,7 +264,7 @@ def test_a_loss_that_raises_at_once_shows_in_its_cell(notebook):
     book = notebook([RULES, f"{code}lab.open(rules(loss=losses.Loss(mine, mine, 'mine')))"])
     with contextlib.suppress(AssertionError):  # it says so when a cell fails before the last one has run
         book.run_all()
-    book.page.get_by_text("NameError: name 'my_typo' is not defined").wait_for(timeout=30_000)
+    book.page.get_by_text("NameError: name 'my_typo' is not defined").wait_for()
     assert book.page.locator(".gan-lab").count() == 0
 
 
@@ -332,21 +340,17 @@ def test_a_lost_connection_is_told_and_training_goes_on_when_it_is_back(browser,
         live = opened(book)
         kernel = Kernel(book, folder)
         live.press("Play")
-        live.advances(60)
+        live.advances()
         wire.cut()
         says(live, "has not answered")
+        kernel.rests()
         reached = kernel.step()
-        time.sleep(2)
-        assert kernel.step() == reached
         wire.mend()
-        page.wait_for_function(
-            "reached => document.querySelector('.gan-lab').dataset.step > reached", arg=reached, timeout=60_000
-        )
+        page.wait_for_function("reached => document.querySelector('.gan-lab').dataset.step > reached", arg=reached)
         live.advances()
         if page.locator(".jp-Dialog").count():  # JupyterLab's own word on the lost connection
             page.locator(".jp-Dialog button").last.click()
         live.press("Pause")
-        page.wait_for_timeout(500)
         kernel.rests()
     finally:
         page.context.close()
