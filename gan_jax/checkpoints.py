@@ -45,6 +45,11 @@ class Configuration:
     target: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
 
+    def lines(self) -> dict[str, str]:
+        """The same as one line each: "gan", "dials" and "target"."""
+        joined = lambda told: ", ".join(f"{name}={text}" for name, text in told.items())  # noqa: E731
+        return {"gan": joined(self.gan), "dials": joined(self.dials), "target": self.target}
+
     def differences(self, other: "Configuration") -> dict[str, tuple[str, str]]:
         """What makes the other one another game: name to (here, there). Dials may change while a game goes on."""
         usual = {f.name: _text(f.default) for f in fields(Gan)}  # what a save from before this field existed means

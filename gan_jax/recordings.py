@@ -6,12 +6,10 @@ the training: the run with and the run without end in the same numbers, bit for 
 
 import functools
 import json
-import math
 import os
-import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -247,7 +245,8 @@ class Recorder:
         self.gan, self.hyper, self.target, self.state = gan, hyper, target, state
         self.every, self.thinned, self.stopped = int(every), 0, ""
         self._latents = {"samples": _latents(gan, state.key, int(samples)), "states": None}[KEEP[keep] and keep]
-        self._memory, self._first, self._words = float(memory), int(state.step), _described(gan, hyper, target)
+        self._memory, self._first = float(memory), int(state.step)
+        self._words = checkpoints.configuration(gan, hyper, target).lines()
         self._histories = [History(*(np.zeros(0, np.float32) for _ in History._fields))]
         self._steps: list[int] = []
         self._frames: list[dict[str, np.ndarray]] = []
@@ -562,26 +561,3 @@ def _read(file: Any) -> Recording:
         stopped=header["stopped"],
         words=header["words"],
     )
-
-
-# ---- in words ----
-
-
-def _described(gan: Gan, hyper: Hyperparams, target: Target) -> dict[str, str]:
-    """What a recording says of where it came from."""
-    shapes = [
-        f"{jax.tree_util.keystr(path).lstrip('.')} {np.shape(leaf)}"
-        for path, leaf in jax.tree_util.tree_leaves_with_path(target)
-    ]
-    return {
-        "gan": ", ".join(f"{f.name}={_said(getattr(gan, f.name))}" for f in fields(gan)),
-        "dials": ", ".join(f"{f.name}={_said(getattr(hyper, f.name))}" for f in fields(hyper)),
-        "target": f"{type(target).__name__}({', '.join(shapes)})",
-    }
-
-
-def _said(value: Any) -> str:
-    if np.ndim(value) == 0 and not isinstance(value, str) and hasattr(value, "__float__"):
-        return f"{float(value):.9g}" if not math.isinf(float(value)) else "inf"
-    name = getattr(value, "name", None) or getattr(value, "__qualname__", None)
-    return re.sub(r" at 0x[0-9a-f]+", "", repr(value)) if name is None else str(name)

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from gan_jax import data, recordings, train
+from gan_jax import checkpoints, data, recordings, train
 from gan_jax.errors import Diverged, UnknownName
 from gan_jax.recordings import Recorder, Recording
 from gan_jax.train import History, Hyperparams
@@ -130,6 +130,11 @@ def test_what_changes_on_the_way_is_in_the_words(small_gan, start):
     assert "widths=(2, 16, 2)" in first.words["gan"]
     assert "loss=non-saturating" in first.words["gan"]
     assert first.words["target"] == "Mixture(means (8, 2), scales (8,), weights (8,))"
+    assert dict(first.words) == checkpoints.configuration(small_gan, HYPER, RING).lines()  # as a save tells of it
+    # a file may tell of the game in other words, as of another version
+    _, longer = recordings.extend(replace(first, words={"gan": "a GAN"}), small_gan, HYPER, RING, state, 1,
+                                  progress=False)  # fmt: skip
+    assert longer.words["gan"] == f"a GAN; from step 10: {first.words['gan']}"
 
 
 def test_a_recording_goes_on_only_where_it_ended(small_gan, start):
