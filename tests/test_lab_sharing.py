@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import random
+import re
 import string
 import zlib
 from dataclasses import replace
@@ -120,6 +121,21 @@ def test_what_is_the_users_own_cannot_be_shared_and_the_message_says_what_can(sm
         sharing.share(session)
 
 
+@pytest.mark.parametrize(
+    ("gan", "beyond"),
+    [
+        (Gan(nets.mlp(2, 4, 2, classes=8), nets.mlp(2, 4, 1, classes=8, conditioning="projection")),
+         "the generator's classes=8, the discriminator's classes=8, the discriminator's conditioning='projection'; "),
+        (Gan(nets.mlp(6, 4, 2), nets.mlp(2, 4, 1, heads=4), auxiliary=losses.information(3, 1)),
+         "auxiliary='information', the discriminator's heads=4; "),
+    ],
+)  # fmt: skip
+def test_labels_and_heads_cannot_be_shared_and_the_message_names_them(small_gan, gan, beyond):
+    rules = Session(small_gan).rules._replace(gan=gan)
+    with pytest.raises(ValueError, match=re.escape(f"a string cannot carry {beyond}lab.state")):
+        sharing._described(None, rules)
+
+
 def test_a_run_beyond_the_limits_is_not_shared(small_gan):
     session = Session(small_gan)
     session.timeline.line.extend(session.rules, sharing.STEPS + 1)
@@ -162,6 +178,7 @@ NONSENSE = {
     "an unknown target": (packed([0, [1, NETWORKS | {"target": "ringg"}]]), "did you mean 'ring'"),
     "an unknown activation": (packed([0, [1, NETWORKS | {"generator": [2, 2, {"activation": "os"}]}]]), "activation"),
     "an unknown word on a network": (packed([0, [1, NETWORKS | {"generator": [2, 2, {"import": "os"}]}]]), "import"),
+    "labels": (packed([0, [1, NETWORKS | {"generator": [2, 2, {"classes": 3}]}]]), "a network in a string has no 'cla"),
     "a wide network": (packed([0, [1, NETWORKS | {"generator": [2, 10**6, 2]}]]), "width of the generator"),
     "a deep network": (packed([0, [1, NETWORKS | {"generator": [2] * 50}]]), "at most 12 layers"),
     "a great batch": (packed([0, [1, NETWORKS | {"batch_size": 10**6}]]), "batch_size must be"),

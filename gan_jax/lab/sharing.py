@@ -59,6 +59,9 @@ MENUS: dict[str, Mapping[str, Any]] = {
 }
 """The rules of a `Gan` that go by a name."""
 
+EXTRAS = ("activation", "output", "normalisation", "initialiser", "minibatch_stddev")
+"""What a string can say of a network beside its widths: labels and heads not, since the lab of points has none."""
+
 # what such text is made of, so that the packing need not say it; it belongs to the version and never changes
 _KNOWN = (
     b'"f_jensen_shannon""f_reverse_kl""f_pearson""f_kl""simultaneous""extragradient""optimistic_adam""rmsprop""sgd"'
@@ -141,7 +144,25 @@ def _described(before: Rules | None, rules: Rules) -> dict[str, Any]:
             differing["latent_dim"] = gan.latent_dim
     else:
         differing = changes(before, rules)
+    _check_carried(rules.gan)
     return {name: _plain(name, value, rules) for name, value in differing.items()}
+
+
+def _check_carried(gan: Gan) -> None:
+    """Raise where a `Gan` has labels or heads, and name all of them."""
+    beyond = [] if gan.auxiliary is None else [f"auxiliary={gan.auxiliary.name!r}"]
+    for name in ("generator", "discriminator"):
+        recipe = getattr(gan, name)
+        extras = [f for f in fields(recipe) if f.name not in ("widths", *EXTRAS)] if _is_mlp(recipe) else []
+        beyond += [
+            f"the {name}'s {f.name}={value!r}" for f in extras if (value := getattr(recipe, f.name)) != f.default
+        ]
+    if beyond:
+        raise ValueError(f"a string cannot carry {', '.join(beyond)}; {_INSTEAD}")
+
+
+def _is_mlp(recipe: Any) -> bool:
+    return isinstance(recipe, nets.MlpRecipe)
 
 
 def _plain(name: str, value: Any, rules: Rules) -> Any:
@@ -152,7 +173,7 @@ def _plain(name: str, value: Any, rules: Rules) -> Any:
             raise ValueError(f"the {name} '{value.name}' is your own, so it cannot be shared as a string; {_INSTEAD}")
         return known
     if name in ("generator", "discriminator"):
-        if not isinstance(value, nets.MlpRecipe):
+        if not _is_mlp(value):
             raise ValueError(f"the {name}'s network is your own, so it cannot be shared as a string; {_INSTEAD}")
         plain = nets.mlp(*value.widths)
         extras = {
@@ -312,6 +333,8 @@ def _network(name: str, value: Any) -> nets.MlpRecipe:
     for width in widths:
         _count(f"a width of the {name}", width, 1, WIDTH)
     for key, entry in extras.items():
+        if key not in EXTRAS:
+            raise ValueError(f"a network in a string has no {key[:40]!r}; it has {', '.join(EXTRAS)}")
         if key == "minibatch_stddev":
             _count(key, entry, 0, COUNTS["batch_size"])
         else:
