@@ -359,8 +359,16 @@ def check_alternating_step(step):
         ([0.6, 0.94], "The right numbers the wrong way round: return (g, d)."),
         ([1.1, 0.6], "G followed D's gradient. Each player follows the gradient of its own loss."),
         ([1.0, 0.6], "G has not moved: it has one update a step, too."),
+        ([0.9, 0.6], "`gradient_g(d, g)`? Both gradients take g first, then d."),
+        ([0.96, 0.4], "D climbs: its gradient, too, is subtracted."),
     ]
-    expect(np.array(found), [0.94, 0.6], f"(g, d) = ({found[0]:.4g}, {found[1]:.4g})", mistakes)
+    expect(
+        np.array(found),
+        [0.94, 0.6],
+        f"(g, d) = ({found[0]:.4g}, {found[1]:.4g})",
+        mistakes,
+        otherwise="First d - rate * gradient_d(g, d); then G's step, with this new d in its gradient.",
+    )
     other = step(2.0, -1.0, lambda g, d: g * d, lambda g, d: g + d, 0.5)
     expect(
         np.array(other, float), [3.5, -1.5], "(g, d) of a second game", otherwise="Do you use both gradients as given?"

@@ -577,6 +577,7 @@ def _check_new_feature(stddev, h, group):
                 "You divide by group - 1; here the group is all there is: divide by group.",
             ),
             (np.full(6, h.std(axis=0).mean()), "You took the whole batch as one group; there are n / group of them."),
+            (np.full(6, h.std()), "That is one deviation of all numbers of the batch; go group by group, by features."),
             (h.std(axis=1), "You went along the features: that compares a sample with itself, not with its group."),
             (new(groups.std(axis=2).mean(axis=1)), "You went along the features, not along the samples of a group."),
             (new(groups.std(axis=(1, 2))), "That is one deviation of all numbers of a group; go feature by feature."),
@@ -1098,7 +1099,9 @@ def _retrain(gan, dials, steps):
             )
         part = int(np.clip(2 * part / (now - before), 1, 500))  # about two seconds: the clock is read often
     draw = jax.jit(jax.vmap(lambda state, key: state.generator(state.gan.noise(key, 2500))))
-    return np.asarray(draw(states, keys))
+    samples = np.asarray(draw(states, keys))
+    train.let_go(programs=False)
+    return samples
 
 
 def check_tuned(answer):
@@ -1360,6 +1363,153 @@ def rate_interval(k, n):
 )
 
 
+# ---- a memory of old fakes ----
+
+
+def _rows_in(rows, table):
+    """Whether each row is one of the table's."""
+    return (np.abs(rows[:, None] - table[None]).max(axis=2) < 1e-6).any(axis=1)
+
+
+def check_replay(replay):
+    m, n, half = 8, 4, 2
+    rng = np.random.default_rng(9)
+    memory, fakes = (rng.normal(size=(rows, 2)).astype(np.float32) for rows in (m, n))
+    drawn = []
+    for i in range(40):
+        answer = replay(jnp.asarray(memory), jnp.asarray(fakes), jax.random.key(i))
+        if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+            raise Wrong(f"Return two things, `(batch, memory)`; yours is {answer!r:.80}.")
+        batch, after = to_array(answer[0], "the batch", None), to_array(answer[1], "the memory", None)
+        if batch.shape == (m, 2) and after.shape == (n, 2):
+            raise Wrong("The right two things the wrong way round: (batch, memory).")
+        if after.shape == (m + n, 2):
+            raise Wrong("The memory grows with every step: as many as come in must go out, the oldest ones.")
+        if batch.shape != (n, 2) or after.shape != (m, 2):
+            raise Wrong(
+                f"From a memory of shape {(m, 2)} and {n} fakes the batch should have shape {(n, 2)} and the memory "
+                f"{(m, 2)}; yours have {batch.shape} and {after.shape}."
+            )
+        if (after == memory).all():
+            raise Wrong("The memory is what it was: the new fakes go in at its end, and the n oldest go out.")
+        if (after == np.concatenate([fakes, memory[:-n]])).all():
+            raise Wrong("The new fakes stand where the oldest should, and the newest old ones went out. Oldest first.")
+        if not np.allclose(after, np.concatenate([memory[n:], fakes]), atol=1e-6):
+            raise Wrong("The new memory should be the old one without its first n rows, then all n new fakes.")
+        new, old = _rows_in(batch, fakes).sum(), _rows_in(batch, memory).sum()
+        if old == n:
+            raise Wrong("All of the batch is old: D would never see where G is now. Half of it is of the new fakes.")
+        if old == 0:
+            raise Wrong(
+                "None of the batch was in the memory that came in. Draw from it before the new fakes go in, or D sees "
+                "only new ones, and forgets."
+            )
+        if new != half:
+            raise Wrong(f"Of {n} fakes {half} should be new and {half} old; yours are {new} new ones and {old} old.")
+        picked = np.flatnonzero(_rows_in(memory, batch))
+        if len(picked) < half:
+            raise Wrong("One old fake is in the batch twice: draw without replacement.")
+        drawn.append(frozenset(picked.tolist()))
+    if len(set(drawn)) == 1:
+        raise Wrong("With 40 keys the same old fakes came 40 times: draw them at random, with the key.")
+    if len(frozenset().union(*drawn)) < m:
+        raise Wrong("Some of the memory never comes up: draw from all of its rows.")
+    again = to_array(replay(jnp.asarray(memory), jnp.asarray(fakes), jax.random.key(0))[0], "the batch", (n, 2))
+    if frozenset(np.flatnonzero(_rows_in(memory, again)).tolist()) != drawn[0]:
+        raise Wrong("The same key gave other old fakes: all chance should come from the key.")
+    return "D sees where G is and where G has been. Now train with it, over 16 seeds, beside the patient."
+
+
+replay = Exercise(
+    name="replay",
+    goal="Write a memory of old fakes: a batch for D, half new and half drawn from the memory; and the next memory.",
+    stub='''
+def replay(memory, fakes, key):
+    """memory (m, d): the last m fakes, the oldest first; fakes (n, d): new ones, n even, n <= m.
+    (batch for D, shape (n, d); the memory for the next step, shape (m, d)) goes out."""
+    return ...
+''',
+    hints=(
+        "Two questions, each a line: which n rows does D see, and which m rows are kept?",
+        "batch = n/2 of the new fakes and n/2 rows of the old memory, drawn without replacement; memory = its rows "
+        "from n on, then the fakes.",
+        "    old = jax.random.choice(key, memory, (half of n,), replace=False), which draws rows\n"
+        "    batch = the first half of fakes, and old, concatenated\n"
+        "    next memory = memory from row n on, and fakes, concatenated",
+    ),
+    solution="""
+def replay(memory, fakes, key):
+    half = len(fakes) // 2
+    old = jax.random.choice(key, memory, (half,), replace=False)
+    return jnp.concatenate([fakes[:half], old]), jnp.concatenate([memory[len(fakes):], fakes])
+""",
+    check=check_replay,
+    also_right=(
+        """
+def replay(memory, fakes, key):
+    n = len(fakes)
+    rows = np.asarray(jax.random.permutation(key, len(memory)))[: n // 2]
+    memory, fakes = np.asarray(memory), np.asarray(fakes)
+    return [np.vstack([memory[rows], fakes[n // 2 :]]), np.vstack([memory, fakes])[n:]]
+""",
+        """
+@jax.jit
+def replay(memory, fakes, key):
+    n = fakes.shape[0]
+    _, rows = jax.lax.top_k(jax.random.uniform(key, memory.shape[:1]), n // 2)
+    batch = fakes.at[1::2].set(memory[rows])
+    return batch, jnp.roll(memory, -n, axis=0).at[-n:].set(fakes)
+""",
+    ),
+    tempting=(
+        Tempting(
+            """
+def replay(memory, fakes, key):
+    old = jax.random.choice(key, memory, (len(fakes),), replace=False)
+    return old, jnp.concatenate([memory[len(fakes):], fakes])
+""",
+            "All of the batch is old",
+        ),
+        Tempting(
+            """
+def replay(memory, fakes, key):
+    half = len(fakes) // 2
+    return jnp.concatenate([fakes[:half], memory[:half]]), jnp.concatenate([memory[len(fakes):], fakes])
+""",
+            "the same old fakes",
+        ),
+        Tempting(
+            """
+def replay(memory, fakes, key):
+    half = len(fakes) // 2
+    old = jax.random.choice(key, memory, (half,), replace=False)
+    return jnp.concatenate([fakes[:half], old]), jnp.concatenate([memory, fakes])
+""",
+            "grows with every step",
+        ),
+        Tempting(
+            """
+def replay(memory, fakes, key):
+    half = len(fakes) // 2
+    old = jax.random.choice(key, memory, (half,), replace=False)
+    return jnp.concatenate([fakes[:half], old]), jnp.concatenate([fakes, memory])[: len(memory)]
+""",
+            "Oldest first",
+        ),
+        Tempting(
+            """
+def replay(memory, fakes, key):
+    half = len(fakes) // 2
+    old = jax.random.choice(jax.random.key(0), memory, (half,), replace=False)
+    return jnp.concatenate([fakes[:half], old]), jnp.concatenate([memory[len(fakes):], fakes])
+""",
+            "with the key",
+        ),
+    ),
+    stretch=True,
+)
+
+
 QUIZ = (
     Question(
         "what_is_collapse",
@@ -1446,6 +1596,7 @@ LESSON = Source(
         tuned,
         ring_means,
         rate_interval,
+        replay,
     ),
     quiz=QUIZ,
 )
