@@ -121,7 +121,7 @@ def hand(pages):
         gan = Gan(nets.mlp(2, 16, 2), nets.mlp(2, 16, 1), batch_size=64)
         widget = lab.open(gan, hyper=Hyperparams(lr_g=2e-3, lr_d=4e-3), controls=["draw", "target"])
         page = pages(Hand, widget, **{"viewport": {"width": 1000, "height": 900}, **context})
-        return page.wire().start() if wired else page.start().show()
+        return page.wire(warms=False).start() if wired else page.start().show()
 
     return make
 
@@ -225,6 +225,7 @@ def test_the_keyboard_draws_and_nothing_of_it_reaches_the_notebook(hand):
 def test_the_pad_lies_on_the_stage_at_any_width(hand, width):
     page = hand(viewport={"width": 1000, "height": 900}).open()
     page.page.set_viewport_size({"width": width, "height": 900})
+    page.wait(f"innerWidth === {width}")
     page.settles()
     assert page.pad.bounding_box() == pytest.approx(page.stage.bounding_box(), abs=1)
     assert page.page.evaluate("document.documentElement.scrollWidth") <= width

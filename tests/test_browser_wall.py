@@ -51,7 +51,7 @@ def shown(pages):
     """Shows a wall with its own Python behind it."""
 
     def make(widget, **context):
-        page = pages(Wall, widget, **context).wire().start()
+        page = pages(Wall, widget, **context).wire(warms=False).start()
         page.wait("document.querySelectorAll('.gan-wall-run').length > 0")
         page.rests()
         return page
