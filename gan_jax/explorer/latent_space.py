@@ -109,7 +109,7 @@ def scene(space: Space, values: Mapping[str, Any]) -> Scene:
     step, sheet = WALK[1], ink[1:].reshape(2, len(WALK), *space.image_shape[:2]).swapaxes(0, 1)
     walk = Panel(
         [Surface(_sheet(list(sheet)), "images along both paths, from the top down"), Level(1 - t, "", "accent")],
-        (0, 2 * step), (-step / 2, 1 + step / 2), "Down both paths: straight, spherical", square=True, bare=True,
+        (0, 2 * step), (-step / 2, 1 + step / 2), "Straight and spherical", square=True, bare=True,
     )  # fmt: skip
     one = Panel([Surface(_sheet([ink[:1]]), "the image at t")], (0, 1), (0, 1), f"The sample at t = {t:.2f}",
                 square=True, bare=True)  # fmt: skip
