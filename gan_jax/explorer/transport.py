@@ -206,7 +206,7 @@ def _remark(constraint: str, ratio: float, sure: float, exact: float, weight: fl
     if constraint == "nothing":
         return "Nothing holds the slope: the estimate grows for as long as the critic trains, and says nothing."
     if CONSTRAINTS[constraint].clips:
-        size = "far too small" if ratio < 0.5 else "far too large" if ratio > 2 else "near 1 by luck"
+        size = "far too small" if ratio < 0.5 else "far too large" if ratio > 2 else "within a factor of 2 by luck"
         return f"Clipping leaves the slope to chance: the estimate is {size}. Look at the scale of the right picture."
     if CONSTRAINTS[constraint].penalty:
         return (
