@@ -415,16 +415,11 @@ class Bare:
         self.page.evaluate("settings => start(settings)", settings)
         return self
 
-    def wire(self, warms=True):
-        """Let the widget's own Python answer, as it does in a notebook, in the same process.
-
-        Unless it `warms`, it compiles a training step when it takes the first one, and not for a page that takes none.
-        """
+    def wire(self):
+        """Let the widget's own Python answer, as it does in a notebook, in the same process."""
 
         def kernel(message):
             answers = []
-            if message["type"] == "warm" and not warms:
-                return answers
             self.widget.send = lambda content, buffers=None: answers.append(
                 ["receive", content, base64.b64encode(buffers[0]).decode() if buffers else None]
             )

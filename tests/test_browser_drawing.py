@@ -121,7 +121,7 @@ def hand(pages):
         gan = Gan(nets.mlp(2, 16, 2), nets.mlp(2, 16, 1), batch_size=64)
         widget = lab.open(gan, hyper=Hyperparams(lr_g=2e-3, lr_d=4e-3), controls=["draw", "target"])
         page = pages(Hand, widget, **{"viewport": {"width": 1000, "height": 900}, **context})
-        return page.wire(warms=False).start() if wired else page.start().show()
+        return page.wire().start() if wired else page.start().show()
 
     return make
 

@@ -51,7 +51,7 @@ def shown(pages):
     """Shows a wall with its own Python behind it."""
 
     def make(widget, **context):
-        page = pages(Wall, widget, **context).wire(warms=False).start()
+        page = pages(Wall, widget, **context).wire().start()
         page.wait("document.querySelectorAll('.gan-wall-run').length > 0")
         page.rests()
         return page
@@ -67,8 +67,8 @@ def test_all_pictures_change_while_it_trains_and_stand_still_when_it_pauses(show
     page.press("Play")
     page.wait_step(60)
     page.press("Pause")
+    page.wait("document.querySelector('.gan-lab-status').innerText.startsWith('Paused at step')")
     page.rests()
-    assert page.status.startswith("Paused at step")
     after = page.pictures()
     assert all(one != other for one, other in zip(before, after, strict=True))
     assert page.chart() != chart
