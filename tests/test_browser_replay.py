@@ -38,6 +38,9 @@ def opened(browser, widget, tmp_path):
         page.on("request", lambda request: asked.append(request.url))
         page.goto(path.as_uri())
         page.locator(".gan-lab[data-step]").wait_for()
+        page.evaluate(
+            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )  # its sizes stand
         made.append((page, errors, asked, path))
         return page
 
@@ -111,7 +114,6 @@ def test_its_dials_show_what_was_used_and_are_off_with_the_reason_said(opened):
 @pytest.mark.browser
 def test_hostile_names_are_text_on_it(opened):
     page = opened()
-    page.evaluate("document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
     assert page.title() == HOSTILE
     assert page.locator("h1").inner_text() == HOSTILE
     assert page.locator("img").count() == 0

@@ -341,6 +341,7 @@ def test_an_earlier_picture_comes_back_as_it_was(bare):
     pair = {"as it is": (gan, Hyperparams()), "fast G": (gan, Hyperparams(lr_g=1e-2))}
     live = side_by_side(pair, data.ring(8), key=jax.random.key(0), steps=60, every=20, progress=False)
     page = bare(live).wire().start()
+    page.settles()
     pictures = {}
     for place in (0, 1, 3, 2, 0, 3, 1):
         page.move("step", place)

@@ -47,7 +47,8 @@ def shown(pages):
         widget = lab.open(GAN, controls=["overview", "lr_d"], language="en")
         widget.advance(20)
         page = pages(Bare, widget, viewport={"width": max(width, 400), "height": 1200}, **context)
-        return (page.hold() if held else page).wire().start(width=width)
+        (page.hold() if held else page).wire().start(width=width).rests()
+        return page
 
     return make
 
