@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -26,9 +26,31 @@ WAIT = 4.0
 """Seconds in which a mirror must answer; without network this is how long a download takes to say so."""
 
 
+class Held:
+    """Images that are at hand, and the shape of a sample of them: what a `Dataset` and a `Stream` share."""
+
+    images: Any
+    flat: bool
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of one image."""
+        _, height, width, channels = self.images.shape
+        return height, width, channels
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one sample: (height x width x channels,) if flat, else (height, width, channels)."""
+        height, width, channels = self.image_shape
+        return (height * width * channels,) if self.flat else (height, width, channels)
+
+
 @functools.partial(jax.tree_util.register_dataclass)
 @dataclass(frozen=True)
-class Dataset:
+class Dataset(Held):
     """Real images as a target: `sample` draws them with replacement and scales them to [-1, 1], as tanh does.
 
     The images stay bytes, a quarter of the memory of floats, until a batch is made. They are leaves, so that they
@@ -56,9 +78,6 @@ class Dataset:
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", self.kind or self.name)
 
-    def __len__(self) -> int:
-        return len(self.images)
-
     def part(self, index: Integer[Array | np.ndarray, " n"], name: str | None = None) -> "Dataset":
         """Choose some of the images: a data set of the same kind, with as many classes.
 
@@ -71,18 +90,6 @@ class Dataset:
         (Dataset(name='held-out digits', peak=16, flat=True), 'digits', 500)
         """
         return replace(self, images=self.images[index], labels=self.labels[index], name=name or self.name)
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of one image."""
-        _, height, width, channels = self.images.shape
-        return height, width, channels
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of one sample: (height x width x channels,) if flat, else (height, width, channels)."""
-        height, width, channels = self.image_shape
-        return (height * width * channels,) if self.flat else (height, width, channels)
 
     def sample(self, key: Key[Array, ""], n: int) -> Float[Array, "n ..."]:
         """Draw n images uniformly, with replacement, as float32 in [-1, 1], shape (n, *shape).

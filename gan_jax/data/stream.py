@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int32, Integer, Key, UInt8
 
 from ..errors import check_count, check_key
-from .images import Dataset, dataset
+from .images import Dataset, Held, dataset
 
 
 @dataclass(frozen=True, eq=False)
-class Stream:
+class Stream(Held):
     """Images that stay with the host; the device holds a piece of them, and the next one, which is put there ahead.
 
     Which images are in a piece is a pure function of (key, the piece's number): each pass over the data shuffles anew
@@ -43,21 +43,6 @@ class Stream:
     flat: bool
     classes: int = 1
     _kept: dict[tuple, Dataset] = field(default_factory=dict, repr=False)  # the last two pieces: a cache, no state
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of one image."""
-        _, height, width, channels = self.images.shape
-        return height, width, channels
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of one sample: (height x width x channels,) if flat, else (height, width, channels)."""
-        height, width, channels = self.image_shape
-        return (height * width * channels,) if self.flat else (height, width, channels)
 
     @property
     def pieces(self) -> int:
