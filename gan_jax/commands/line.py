@@ -156,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print(f"\nstopped; the same command begins again: {PROGRAM} {shlex.join(words)}")
+        print(f"\nstopped before anything was done; once more: {PROGRAM} {shlex.join(words)}")
         return 128 + signal.SIGINT
 
 
