@@ -26,6 +26,8 @@ COMPILED := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.artefacts/compiled JAX_PERSISTE
 # compiling is most of the unit tests' time
 QUICK := JAX_DISABLE_MOST_OPTIMIZATIONS=1
 PYTEST := $(BIN)/python -m pytest -ra
+# the longest files first, so that both workers end together
+BROWSER := tests/test_browser_robust.py tests/test_platforms.py $(filter-out tests/test_browser_robust.py,$(wildcard tests/test_browser*.py))
 
 test: $(READY)  ## check format and types, run every test
 	$(BIN)/python -m ruff format --check .
@@ -34,7 +36,7 @@ test: $(READY)  ## check format and types, run every test
 	rm -rf .artefacts/compiled
 	failed=0; \
 	$(COMPILED) $(QUICK) $(PYTEST) -n auto -m "not notebook and not browser and not tour" || failed=1; \
-	$(COMPILED) $(PYTEST) -n 2 --dist loadfile -m browser || failed=1; \
+	$(COMPILED) $(QUICK) $(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m browser $(BROWSER) || failed=1; \
 	$(PYTEST) -m notebook || failed=1; \
 	exit $$failed
 
@@ -63,11 +65,16 @@ clean:  ## remove the environment and everything that was made by a command
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +
 
+# JupyterLab would ask each newcomer whether it may fetch its news
+OVERRIDES := $(VENV)/share/jupyter/lab/settings/overrides.json
+NO_NEWS := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+
 environment: $(READY)  ## install, and do nothing more
 
 $(READY): $(NEEDS) | $(BIN)/pip
 	$(PIP) install -r requirements.txt
 	$(PIP) install --no-deps -e .
+	@mkdir -p $(dir $(OVERRIDES)) && echo '$(NO_NEWS)' > $(OVERRIDES)
 	@touch $(READY)
 
 $(BIN)/pip:

@@ -84,7 +84,7 @@ def test_the_images_change_while_it_trains_and_stand_still_when_it_pauses(shown)
     assert page.canvas(others[1]) != chart
     assert page.canvas(others[0]) == real
     assert int(page.widget.game.step) == page.step
-    page.page.wait_for_timeout(300)
+    page.settles()
     assert page.drawn() == after
     page.press("Step")
     page.wait_step(page.step + 1)

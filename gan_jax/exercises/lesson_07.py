@@ -458,7 +458,7 @@ def check_overlap_counts(counts):
             raise Wrong(
                 f'{what} has {n * stride} cells: that is "SAME" padding. Keep all {len(right)} that are written.'
             )
-        mistakes = [
+        mistakes: list[tuple[Any, str]] = [
             (np.convolve(np.ones(n), np.ones(kernel)), "The stride is missing: your kernels begin at every cell."),
             (_read_counts(*case), "You counted how often a *convolution* reads each input; count what is written."),
             (right > 0, "Count how many kernels reach a cell, not whether one does."),

@@ -26,7 +26,7 @@ CONFIDENT = 0.5
 def classifier_of(target: Stacked, classifier: Classifier | None = None) -> Classifier:
     """Find the shipped classifier for a target, unless one is given; raise when there is none that fits."""
     height, width, _ = target.image_shape
-    name = target.source.name
+    name = target.source.kind
     if classifier is None:
         if name not in CLASSIFIERS:
             raise ValueError(
