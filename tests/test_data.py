@@ -63,6 +63,7 @@ def test_samples_have_the_shape_that_is_told_and_are_a_function_of_the_key(name)
     assert not np.any(np.all(x == samples_of(name, seed=1), axis=1))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", MEMBERS)
 def test_densities_integrate_to_one(name):
     assert abs(quadrature(name)[1].sum() - 1) < 1e-4
@@ -80,6 +81,7 @@ def test_samples_follow_the_density(name):
     assert np.abs(by_samples - mass @ feature(points)).max() < 5 * np.sqrt(2 / 20_000)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", MEMBERS)
 def test_the_mean_log_density_of_samples_is_minus_the_entropy(name):
     # what waves are too long to see: samples of a curve whose noise is 2 % too large fail here
@@ -90,6 +92,7 @@ def test_the_mean_log_density_of_samples_is_minus_the_entropy(name):
     assert abs(log_p.mean() - minus_entropy) < 5 * log_p.std() / np.sqrt(len(log_p)) + 1e-4
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", SMOOTH)
 def test_gradients_of_the_log_density_are_finite_near_and_far(name):
     target = MEMBERS[name]()

@@ -105,6 +105,7 @@ def test_a_width_is_that_of_the_layer_nearest_to_the_image_and_doubles_with_each
     assert generator.small == (4, 4, 32)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", GENERATORS)
 def test_a_drawn_sample_does_not_depend_on_its_batch_mates(name):
     recipe = GENERATORS[name]
@@ -209,6 +210,7 @@ def digits():
     return data.digits(flat=False)
 
 
+@pytest.mark.once
 def test_a_run_with_dropout_is_a_pure_function_of_its_key_and_step(digits):
     """60 steps are 20 + 40 to the last bit, coins and statistics too; and the batch norm's means have moved."""
     gan = Gan(nets.dcgan_generator(4, SMALL, 2, kernel=4), nets.dcgan_discriminator(SMALL, 2, kernel=4, dropout=0.3),
