@@ -61,9 +61,14 @@ class Kernel:
 
 
 def says(live, text, seconds=browsing.PATIENCE):
-    """Wait until the lab's status line says something; returns all of the line."""
-    live.root.locator(".gan-lab-status").get_by_text(text).wait_for(timeout=1000 * seconds)
-    return live.root.locator(".gan-lab-status").inner_text()
+    """Wait until the lab's status line says something; returns all of the line, as it stood then."""
+    line = """([root, text]) => {
+      const line = root.querySelector(".gan-lab-status").innerText;
+      return line.toLowerCase().includes(text.toLowerCase()) && line;
+    }"""
+    # read at once: a second request under way would compile again, and say so, before it meets the same fault
+    found = live.root.page.wait_for_function(line, arg=[live.root.element_handle(), text], timeout=1000 * seconds)
+    return found.json_value()
 
 
 def saved(book, folder):
