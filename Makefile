@@ -26,8 +26,8 @@ COMPILED := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.artefacts/compiled JAX_PERSISTE
 # compiling is most of the unit tests' time
 QUICK := JAX_DISABLE_MOST_OPTIMIZATIONS=1
 PYTEST := $(BIN)/python -m pytest -ra
-# the longest files first, so that both workers end together
-BROWSER := tests/test_browser_robust.py tests/test_platforms.py $(filter-out tests/test_browser_robust.py,$(wildcard tests/test_browser*.py))
+# the longest files first, so that both workers end together; a file named twice is collected once
+BROWSER := tests/test_browser_robust.py tests/test_platforms.py $(wildcard tests/test_browser*.py)
 
 test: $(READY)  ## check format and types, run every test
 	$(BIN)/python -m ruff format --check .

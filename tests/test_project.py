@@ -164,3 +164,15 @@ def test_the_code_in_the_readme_trains_a_gan(capsys):
     shown = README.split(block)[1].split("```")[2]  # the numbers differ between versions; what is printed does not
     assert [line[:19] for line in printed.splitlines()] == [line[:19] for line in shown.strip().splitlines()]
     assert float(re.search(r"high-quality share +([\d.]+)", printed)[1]) > 0.5
+
+
+def test_the_browser_part_of_make_test_names_every_file_with_browser_tests():
+    named = re.search(r"^BROWSER := (.*)", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+    taken = {path for word in re.findall(r"tests/[\w*.]+", named) for path in ROOT.glob(word)}
+    marked = {
+        path
+        for path in (ROOT / "tests").glob("test_*.py")
+        if re.search(r"^[^#\n]*pytest\.mark\.browser\b", path.read_text(), re.MULTILINE)
+    }
+    assert marked
+    assert marked <= taken
