@@ -115,17 +115,14 @@ class Page:
         self.page.wait_for_timeout(1000 * seconds)
         return self.page.evaluate("seen")
 
-    def kernel(self, code: str) -> str:
-        return self.book.ask(self.folder, code)
-
     def memory(self) -> tuple[float, float]:
         """Resident memory of the kernel and the page's heap after a collection, both in MB."""
-        code = "import os; print(int(open('/proc/self/statm').read().split()[1]) * os.sysconf('SC_PAGE_SIZE'))"
+        resident = "int(open('/proc/self/statm').read().split()[1]) * os.sysconf('SC_PAGE_SIZE')"
         client = self.page.context.new_cdp_session(self.page)
         client.send("HeapProfiler.collectGarbage")
         heap = client.send("Runtime.getHeapUsage")["usedSize"]
         client.detach()
-        return int(self.kernel(code)) / 1e6, heap / 1e6
+        return self.book.ask(self.folder, resident, "import os") / 1e6, heap / 1e6
 
 
 @contextmanager

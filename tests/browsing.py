@@ -1,5 +1,6 @@
 """What the tests in a real browser share: chromium, JupyterLab, and a bare page in which a widget is shown."""
 
+import ast
 import base64
 import contextlib
 import datetime
@@ -215,25 +216,31 @@ class Notebook:
         )
         return cell.locator(".jp-OutputArea-output").all_inner_texts()
 
-    def ask(self, folder, code, timeout=60):
-        """Run code on the notebook's kernel from outside the page, as another cell would; returns what it prints."""
+    def ask(self, folder, expression, code="", timeout=60):
+        """Run code on the notebook's kernel from outside the page, like another cell; returns an expression's value.
+
+        The value comes with the reply itself. What is printed comes by another channel, whose first messages a
+        client that has just connected misses; and a heartbeat that is stopped before its thread has begun opens
+        sockets until there are none left. So neither of the two is used.
+        """
         from jupyter_client import BlockingKernelClient
 
         (kernel,) = self.kernels()
         client = BlockingKernelClient()
         client.load_connection_file(str(folder / ".jupyter-home/jupyter_runtime_dir" / f"kernel-{kernel['id']}.json"))
-        client.start_channels()
-        printed = []
+        client.start_channels(iopub=False, stdin=False, hb=False, control=False)
         try:
-            reply = client.execute_interactive(
-                code, allow_stdin=False, timeout=timeout, store_history=False,
-                output_hook=lambda message: printed.append(message["content"].get("text", "")),
-            )  # fmt: skip
+            reply = client.execute(
+                code, user_expressions={"value": expression}, allow_stdin=False, store_history=False,
+                reply=True, timeout=timeout,
+            )["content"]  # fmt: skip
         finally:
             client.stop_channels()
             client.context.destroy(linger=0)  # a few dozen left open are more files than a process may have
-        assert reply["content"]["status"] == "ok", reply["content"]
-        return "".join(printed).strip()
+        assert reply["status"] == "ok", reply
+        value = reply["user_expressions"]["value"]
+        assert value["status"] == "ok", value
+        return ast.literal_eval(value["data"]["text/plain"])
 
     def lab(self, index=0):
         return OneLab(self.page.locator(".gan-lab").nth(index))
