@@ -440,12 +440,18 @@ def test_a_preset_is_whole(name, monkeypatch, capsys):
 @pytest.mark.parametrize("labels", LABELS)
 def test_every_way_to_bring_labels_in_makes_a_gan(labels):
     for preset in ("mlp-digits", "dcgan-digits"):
-        if (preset, labels) == ("mlp-digits", "projection"):
-            with pytest.raises(WrongCall, match="not by a projection"):
-                choose(preset, changes=[f"labels={labels}"])
-            continue
         gan = choose(preset, changes=[f"labels={labels}"]).gan()
         assert (gan.classes, gan.code) == ({"none": 0, "discovered": 0}.get(labels, 10), 12 * (labels == "discovered"))
+        assert (gan.discriminator.conditioning == "projection") == (labels == "projection")
+
+
+def test_dense_networks_are_told_labels_by_a_projection(tmp_path):
+    folder = tmp_path / "run"
+    assert call(*RING, "--set", "labels=projection", "--scored", 0, "--steps", 5, "--folder", folder) == 0
+    settings, vectors = Folder(folder).settings(), "discriminator.by_label.kernel"
+    before = checkpoints.named_arrays(train.init(settings.gan(), settings.hyper(), jax.random.key(0)))
+    assert before[vectors].shape == (8, 8)
+    assert (before[vectors] != last(folder)[vectors]).any(axis=1).all(), "the vector of each mode's label moves"
 
 
 def test_what_is_told_of_presets_was_measured_with_their_present_settings():

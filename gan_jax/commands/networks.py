@@ -55,8 +55,9 @@ LABELS: Menu[Way] = Menu(
         "discovered": Way(auxiliary=losses.information(CATEGORIES, NUMBERS)),
     },
 )
-"""Both players are told them, joined to their inputs, or by conditional batch norm in G and a projection in D; D
-guesses them (AC-GAN); or there are none, and D guesses a code that G was given (InfoGAN)."""
+"""Both players are told them, joined to their inputs, or by conditional batch norm in G (in a dense G still joined to
+its input) and a projection in D; D guesses them (AC-GAN); or there are none, and D guesses a code that G was given
+(InfoGAN)."""
 
 
 class _Told(NamedTuple):
@@ -88,15 +89,13 @@ def _mlp(
     minibatch_stddev: int = 0,
     labels: str = "none",
 ) -> tuple[Recipe, Recipe]:
-    if labels == "projection":
-        raise ValueError("dense networks are told labels with labels=concatenate, not by a projection")
     numbers, told = int(np.prod(subject.shape)), _told(subject, labels)
     return (
         nets.mlp(latent_dim, *hidden, numbers, activation=activation, normalisation=normalisation,
                  output="identity" if len(subject.shape) == 1 else "tanh", classes=told.classes_g),
         nets.mlp(numbers * subject.packing, *(hidden_d or hidden), 1, activation=activation,
                  normalisation=normalisation_d, minibatch_stddev=minibatch_stddev, classes=told.classes_d,
-                 heads=told.heads),
+                 heads=told.heads, conditioning=told.way.d or "concatenate"),
     )  # fmt: skip
 
 
