@@ -448,7 +448,7 @@ def test_every_way_to_bring_labels_in_makes_a_gan(labels):
 def test_dense_networks_are_told_labels_by_a_projection(tmp_path):
     folder = tmp_path / "run"
     assert call(*RING, "--set", "labels=projection", "--scored", 0, "--steps", 5, "--folder", folder) == 0
-    settings, vectors = Folder(folder).settings(), "discriminator.by_label.kernel"
+    settings, vectors = Folder(folder).settings(), ".discriminator.by_label.kernel.value"
     before = checkpoints.named_arrays(train.init(settings.gan(), settings.hyper(), jax.random.key(0)))
     assert before[vectors].shape == (8, 8)
     assert (before[vectors] != last(folder)[vectors]).any(axis=1).all(), "the vector of each mode's label moves"
@@ -469,6 +469,7 @@ def test_the_list_of_presets_and_the_page_say_what_was_measured(capsys):
     assert [line.partition(":")[0] for line in printed.splitlines() if line[:1].strip()][: len(PRESETS)] == [*PRESETS]
     page = (ROOT / "docs" / "command.md").read_text(encoding="utf-8")
     assert measured.table() in page, "run python -m gan_jax.commands.measured --table"
+    assert all(f"`{name}`" in page or f"`--set labels={name}`" in page for name in LABELS if name != "none")
 
 
 def test_a_preset_is_measured_over_seeds(whole, monkeypatch):
