@@ -203,8 +203,8 @@ def test_it_can_be_driven_from_the_keyboard(bare):
 
 
 @pytest.mark.browser
-def test_every_notch_of_every_slider_is_a_value_that_the_core_takes(bare):
-    page = bare().start()
+def test_every_notch_of_every_slider_is_a_value_that_the_core_takes(bare, widget):
+    page = bare().start(setup={**widget.setup, "controls": list(lab.DIALS)})
     page.answer(request=1)
     page.wait("document.querySelector('.gan-lab').dataset.step")
     for name in lab.DIALS:

@@ -92,6 +92,7 @@ def test_a_category_of_the_code_is_a_row():
     assert session.images().shape == (24, 8, 8, 1)
     assert (session.scene()["classes"], session.scene()["coded"]) == ([0, 1, 2], True)
     assert "auxiliary=losses.information(categories=3, continuous=2)" in session.state
+    assert Images(session).setup["controls"] == list(IMAGE_CONTROLS)  # D has heads: their weight is a dial
 
 
 def test_a_walk_begins_and_ends_at_its_samples_straight_and_on_the_sphere(trained):
@@ -366,7 +367,20 @@ def test_a_still_picture_and_its_numbers_stand_in(trained):
     assert "digits, 1,797 images" in words
     assert "Last losses: D " in words
     assert contents["text/plain"].startswith(words)
-    assert set(IMAGE_CONTROLS) == set(live.setup["controls"])
+
+
+def test_the_dials_shown_are_those_that_something_on_the_page_can_wake():
+    """Of rules under which some are idle, the menus and dials that wake them are moved; what sleeps on is left out."""
+    session = ImageSession(replace(SMALL, loss=losses.wasserstein))
+    shown = Images(session).setup["controls"]
+    asleep = set(session.idle)
+    assert {"penalty_weight", "noise_steps", "label_smoothing"} <= asleep
+    for name, value in [("loss", "nonsaturating"), ("penalty", "r1"), ("instance_noise", 0.1)]:
+        session.set(name, value)
+        asleep &= set(session.idle)
+    assert asleep == {"auxiliary_weight"}
+    assert shown == [name for name in IMAGE_CONTROLS if name not in asleep]
+    assert Images(session, ["auxiliary_weight"]).setup["controls"] == ["auxiliary_weight"]  # asked for by name
 
 
 # ---- the way back, and the way out ----

@@ -86,7 +86,7 @@ def open(
         hyper: the dials as they stand at first. With no gan and no hyper, D learns twice as fast as G.
         seed: from which all weights and noise follow.
         preset: name in `PRESETS` of a beginning, in the place of `gan`, `target`, `hyper`, `layers` and `charts`.
-        controls: names in `CONTROLS` to show beside the buttons; all when left out.
+        controls: names in `CONTROLS` to show beside the buttons; all that can do something when left out.
         layers: what the picture shows at first.
         charts: what is drawn over time at first.
         language: "en" or "zh"; the page's own when left out.

@@ -56,7 +56,7 @@ class Images(Live):
         self.session, self.sessions, self.names = session, [session], ["images"]
         self.active, self.layers, self.charts, self.replay = 0, (), (), None
         self._drawn = False  # whether the program that draws is compiled
-        super().__init__(described(controls, IMAGE_CONTROLS, language) | {"images": True}, self._see())
+        super().__init__(described(controls, IMAGE_CONTROLS, language, session.idle) | {"images": True}, self._see())
 
     @property
     def game(self) -> State:
@@ -182,7 +182,8 @@ def images(
         target: the real images, flat or not; `data.digits()` when left out.
         hyper: the dials as they stand at first.
         seed: from which all weights and noise follow.
-        controls: names in `IMAGE_CONTROLS` to show beside the images and the buttons; all when left out.
+        controls: names in `IMAGE_CONTROLS` to show beside the images and the buttons; when left out, all that can do
+            something for this GAN.
         language: "en" or "zh"; the page's own when left out.
         memory: bytes that the way back may take: the states of the run that are kept. Of a network so large that few
             fit, the others are trained again when a hand goes there.

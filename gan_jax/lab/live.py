@@ -21,6 +21,9 @@ from .words import LANGUAGES, words
 
 PAGE = Path(__file__).with_name("page")
 
+FOR_GOOD = ("idle_no_auxiliary",)
+"""Reasons to be idle that nothing on a page can lift: D's heads are the Gan's, and on no menu."""
+
 
 class Live(StillWidget):
     """A view that trains as its page asks for each chunk of steps.
@@ -148,13 +151,17 @@ class Live(StillWidget):
         self.send({**header, "active": active, "runs": runs}, [block])
 
 
-def described(controls: Iterable[str] | None, known: Menu, language: str | None) -> dict[str, Any]:
+def described(
+    controls: Iterable[str] | None, known: Menu, language: str | None, idle: Mapping[str, str]
+) -> dict[str, Any]:
     """What every page builds itself from: its controls, dials, menus and words.
 
     Args:
-        controls: names to show; all that are known when left out.
+        controls: names to show; all that are known, and that can ever do something, when left out.
         known: the menu of them.
         language: "en", "zh", or None for the page's own.
+        idle: what changes nothing at first, and why, as `Session.idle` has it. Most of it a menu beside it wakes, and
+            stands there dimmed; what stays idle `FOR_GOOD` is shown only where it is asked for by name.
 
     Raises:
         TypeError: one name in the place of a list.
@@ -165,8 +172,10 @@ def described(controls: Iterable[str] | None, known: Menu, language: str | None)
         raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, or None for the page's, got {language!r}")
     if isinstance(controls, str):
         raise TypeError(f"controls must be a list of names, got {controls!r}; write [{controls!r}]")
+    if controls is None:
+        controls = [name for name in known if idle.get(name) not in FOR_GOOD]
     return {
-        "controls": [name for name in (known if controls is None else controls) if [known[name]]],
+        "controls": [name for name in controls if [known[name]]],
         "dials": {name: dial._asdict() for name, dial in DIALS.items()},
         "choices": {name: choice._asdict() for name, choice in CHOICES.items()},
         "words": words(),

@@ -425,7 +425,7 @@ class Wall(Live):
 
     def __init__(self, session: WallSession, controls: Sequence[str] | None = None, language: str | None = None):
         self.session = session
-        setup = described(controls, WALL_CONTROLS, language) | {"wall": session.count}
+        setup = described(controls, WALL_CONTROLS, language, session.desk.idle) | {"wall": session.count}
         super().__init__(setup, self._see())
 
     @property
@@ -582,7 +582,7 @@ def wall(
         target: a target of shape (2,); `data.ring(8)` when left out.
         hyper: the dials as they stand at first, for all runs. With no gan and no hyper, D learns twice as fast as G.
         seeds: how many runs, from 4 to 64.
-        controls: names in `WALL_CONTROLS` to show beside the buttons; all when left out.
+        controls: names in `WALL_CONTROLS` to show beside the buttons; all that can do something when left out.
         seed: the first seed; the others follow it. The run of seed i begins as `open(..., seed=i)` does.
         language: "en" or "zh"; the page's own when left out.
 

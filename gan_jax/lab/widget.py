@@ -176,7 +176,7 @@ class Lab(Live):
     def _describe(self, controls: Sequence[str] | None, language: str | None) -> dict[str, Any]:
         """What the page builds itself from, once."""
         return {
-            **described(controls, CONTROLS, language),
+            **described(controls, CONTROLS, language, self.session.idle),
             "presets": {
                 name: {"works": preset.works, "layers": list(preset.layers), "chart": preset.chart}
                 for name, preset in PRESETS.items()
