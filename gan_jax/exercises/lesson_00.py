@@ -35,7 +35,8 @@ def check_probability(probability):
             (np.tanh(logits), "`tanh` runs from -1 to 1; a probability runs from 0 to 1."),
             (
                 np.clip(logits, 0, 1),
-                "Clipping is flat outside [0, 1]: no gradient would get through. It must be a curve.",
+                "Clipping is flat outside [0, 1], a step from 0 to 1 everywhere: no gradient would get through. It "
+                "must be a curve.",
             ),
             (0.5 + 0.5 * logits / (1 + np.abs(logits)), "It has the right shape, but its odds are not e^logit."),
             (np.logaddexp(0, logits), "This is `softplus`, a loss; the probability is its slope, the sigmoid."),
@@ -111,6 +112,8 @@ def check_forge(forge):
         raise Wrong("Another key gives the same forgeries: use the `key` that is handed in, not one of your own.")
     if not np.array_equal(drawn, np.asarray(forge(shift, key, n))):
         raise Wrong("The same key gives other forgeries the second time: draw from `key`, not from NumPy's generator.")
+    if not np.allclose(np.asarray(forge(lambda z: -2.0 * z, key, n)), -2.0 * z, atol=1e-4):
+        raise Wrong("Another generator gives the same kind of forgeries: call the `generator` that is handed in.")
     return "Same key, same forgeries; new key, new ones. All the chance is in z: G itself is an ordinary function."
 
 
@@ -155,6 +158,9 @@ def forge(generator, key, n):
             "def forge(generator, key, n):\n    return generator(np.random.normal(size=(n, 2)))",
             "the second time",
         ),
+        Tempting(
+            "def forge(generator, key, n):\n    return 3 * jax.random.normal(key, (n, 2)) + 1", "that is handed in"
+        ),
     ),
 )
 
@@ -186,6 +192,8 @@ def check_share_right(share_right):
         ((real > 0).sum() + (fake < 0).sum(), "This is a number of samples; take the share, from 0 to 1."),
     ]
     answer = share_right(REAL, FAKE)
+    if np.shape(answer) == (2,):
+        raise Wrong("These are two shares, one of the real samples and one of the fakes; return their mean.")
     expect(answer, right, "the share", mistakes, otherwise="Count real logits above 0 and fake logits below 0.")
     expect(share_right(REAL, REAL), 0.5, "the share where real and fake logits are the same")
     return "1 means that D sees through everything, 1/2 that it could toss a coin: then G is level."
@@ -243,6 +251,11 @@ def share_right(real_logits, fake_logits):
             "    return (jnp.mean(jax.nn.sigmoid(real_logits)) + jnp.mean(1 - jax.nn.sigmoid(fake_logits))) / 2",
             "mean confidence",
         ),
+        Tempting(
+            "def share_right(real_logits, fake_logits):\n"
+            "    return jnp.mean(real_logits > 0), jnp.mean(fake_logits < 0)",
+            "return their mean",
+        ),
     ),
 )
 
@@ -271,14 +284,20 @@ def check_modes_reached(modes_reached):
             (distance**2 < 0.65).any(axis=0).sum(),
             "The squared distance is compared with the radius: take its square root.",
         ),
-        ((distance < 0.65).all(axis=0).sum(), "One sample near a mode is enough: `any`, not `all`."),
+        ((distance < 0.65).all(axis=0).sum(), "One sample near a mode is enough: `any`, not `all`. And a distance "
+         "belongs to one sample and one centre: a norm over the last axis alone."),
         ((distance < 0.65).any(axis=0).mean(), "This is the share of the modes; return how many."),
-    ]
+    ]  # fmt: skip
     answer = modes_reached(POINTS, CENTRES, 0.65)
+    if np.shape(answer) == (4,):
+        raise Wrong("This is an answer for each of the 4 modes; return how many of them are reached.")
     expect(answer, right, "the number of modes", mistakes, otherwise="Compare each centre with every sample: (n, k).")
     corner = CENTRES + 0.6  # inside the square of half side 0.65 around each centre, outside the circle
     expect(modes_reached(corner, CENTRES, 0.65), 0, "the number of modes reached from 0.6 right and 0.6 above each",
            [(4, "0.6 right and 0.6 up is 0.85 away: the distance is the root of the sum of squares.")])  # fmt: skip
+    near = CENTRES + 0.4  # inside that circle, outside the square that stands on its corner
+    expect(modes_reached(near, CENTRES, 0.65), 4, "the number of modes reached from 0.4 right and 0.4 above each",
+           [(0, "0.4 right and 0.4 up is 0.57 away: the distance is the root of the sum of squares.")])  # fmt: skip
     return "One sample is enough for a mode to count, so the number says nothing of how good the rest are."
 
 
@@ -346,6 +365,22 @@ def modes_reached(samples, centres, radius):
     return jnp.sum(jnp.any(jnp.all(jnp.abs(offsets) < radius, axis=-1), axis=0))
 """,
             "root of the sum of squares",
+        ),
+        Tempting(
+            """
+def modes_reached(samples, centres, radius):
+    offsets = samples[:, None, :] - centres[None, :, :]
+    return jnp.sum(jnp.any(jnp.sum(jnp.abs(offsets), axis=-1) < radius, axis=0))
+""",
+            "0.57 away",
+        ),
+        Tempting(
+            """
+def modes_reached(samples, centres, radius):
+    offsets = samples[:, None, :] - centres[None, :, :]
+    return jnp.any(jnp.linalg.norm(offsets, axis=-1) < radius, axis=0)
+""",
+            "how many of them",
         ),
     ),
 )
@@ -452,7 +487,7 @@ slowest_detective = ...  # one number
         "Halve the way between a rate that works and one that fails, and try there.",
         "On a logarithmic scale, half way between a and b is sqrt(a b).",
         "    for each rate you want to try:\n"
-        "        clouds, _ = five_seeds(Hyperparams(lr_g=1e-3, lr_d=rate))\n"
+        "        clouds, _, _ = five_seeds(Hyperparams(lr_g=1e-3, lr_d=rate))\n"
         "        print rate and score(metrics.modes_covered, clouds)",
     ),
     solution="""

@@ -1,6 +1,7 @@
 """The exercises and the quiz of lesson 15, the open lab."""
 
 import math
+import re
 
 import jax.numpy as jnp
 import numpy as np
@@ -43,14 +44,22 @@ def _fields(answer, names):
 
 def _pair(value, what):
     """One value for both settings, or one for each."""
-    return tuple(value) if isinstance(value, (tuple, list)) and len(value) == 2 else (value, value)
+    return tuple(value) if isinstance(value, (tuple, list, np.ndarray)) and len(value) == 2 else (value, value)
 
 
 def _count(value, what):
+    if np.ndim(value):
+        raise Wrong(f"{what} should be one number; this is a list of {np.size(value)}.")
     number = float(to_array(value, what, ()))
     if number != round(number) or number < 1:
         raise Wrong(f"{what} should be a whole number; yours is {number:g}.")
     return int(number)
+
+
+def _before(value):
+    """Whether a text says that something was fixed before; "I did not fix it before" does not."""
+    text = value.lower() if isinstance(value, str) else ""
+    return "before" in text and not re.search(r"\b(not|never)\b[^,;.:]*before|n't\b[^,;.:]*before", text)
 
 
 # ---- a fair plan ----
@@ -75,6 +84,11 @@ def check_fair_plan(plan):
         )
     if changed != ["penalty_weight"]:
         raise Wrong(f"The question is about R1, whose dial is penalty_weight; your plan changes {changed[0]}.")
+    weights = values["penalty_weight"]
+    if min(weights) < 0:
+        raise Wrong("A weight below 0 rewards D for a steep answer: that is no R1.")
+    if min(weights) > 0:
+        raise Wrong(f"Both settings have R1, of weight {weights[0]:g} and {weights[1]:g}; one should be without, at 0.")
     steps = [_count(value, "the number of steps") for value in _pair(plan["steps"], "steps")]
     if steps[0] != steps[1]:
         raise Wrong(
@@ -99,10 +113,10 @@ def check_fair_plan(plan):
         raise Wrong("A loss is no score: it says who is ahead, not how good the fakes are (lesson 00).")
     if measure not in MEASURES:
         raise Wrong(f"`measure` should be the name of one metric for the ring: {', '.join(MEASURES)}.")
-    chosen = plan["chosen"] if isinstance(plan["chosen"], str) else ""
-    if "after" in chosen:
+    chosen = plan["chosen"].lower() if isinstance(plan["chosen"], str) else ""
+    if "after" in chosen and not _before(chosen):
         raise Wrong("A measure picked after the runs is the one on which noise happened to please you. Pick it before.")
-    if "before" not in chosen:
+    if not _before(chosen):
         raise Wrong('`chosen` says when measure and seeds were fixed: "before the runs".')
     return (
         "One change, equal budgets, the same seeds, one measure fixed in advance. Now the runs may say what they like."
@@ -146,7 +160,7 @@ fair_plan = {
 dials = {"penalty_weight": np.float32(0), "lr_g": 2e-3, "lr_d": 2e-3}
 fair_plan = {
     "first": dials, "second": dials | {"penalty_weight": jnp.float32(1)}, "steps": (3000, 3000), "seeds": [8, 8],
-    "measure": "modes covered", "summary": ("median", "median"), "chosen": "before the runs",
+    "measure": "modes covered", "summary": ("median", "median"), "chosen": "Before the runs, not after",
 }
 """,
     ),
@@ -167,6 +181,9 @@ fair_plan = {
             ('{"measure": ["modes covered", "high-quality share"]}', "several chances"),
             ('{"measure": "loss_g"}', "A loss is no score"),
             ('{"second": {"penalty_weight": 0.0, "lr_g": 1e-3, "lr_d": 2e-3}}', "whose dial is penalty_weight"),
+            ('{"second": {"penalty_weight": -0.1, "lr_g": 2e-3, "lr_d": 2e-3}}', "that is no R1"),
+            ('{"first": {"penalty_weight": 1.0, "lr_g": 2e-3, "lr_d": 2e-3}}', "one should be without"),
+            ('{"chosen": "not before the runs"}', "says when measure and seeds were fixed"),
         )
     ),
 )
@@ -197,10 +214,22 @@ def check_standard_error(standard_error):
          "number."),
         (shares.std() / np.sqrt(runs), "Divide by runs - 1 within the deviation: `ddof=1`."),
         (shares.std(ddof=1) / runs, "Divide by the root of the number of runs."),
+        (shares.var(ddof=1) / runs, "This is the error's square: take the root."),
+        (1.96 * shares.std(ddof=1) / np.sqrt(runs), "This is 1.96 standard errors, half of an interval; give one."),
+        (np.sqrt(mean * (1 - mean) / runs), "This is the deviation of single samples; average over each run first."),
+        (hits.std(ddof=1) / np.sqrt(runs), "This is the deviation of single samples; average over each run first."),
         (hits.mean(axis=0).std(ddof=1) / np.sqrt(n), "Average over the samples of each run (axis 1) first."),
         (hits.mean(axis=0).std(ddof=1) / np.sqrt(runs), "Average over the samples of each run (axis 1) first."),
     ]  # fmt: skip
-    expect(answer[0], mean, "the mean share")
+    expect(
+        answer[0],
+        mean,
+        "the mean share",
+        [
+            (shares.std(ddof=1) / np.sqrt(runs), "The mean comes first."),
+            (np.median(shares), "This is the median of the runs."),
+        ],
+    )
     expect(answer[1], shares.std(ddof=1) / np.sqrt(runs), "its standard error", mistakes,
            otherwise="One number a run first; then the deviation of these over the root of their number.")  # fmt: skip
     even = to_array(standard_error(_hits([0.25, 0.75], 8)), "the pair for two runs", None)
@@ -309,6 +338,13 @@ def check_difference_interval(difference_interval):
          "first."),
         (around(mean, stats.t.ppf(0.975, 2 * n - 2) * unpaired), "These are two separate groups. Seed by seed they are "
          "pairs: take the differences first."),
+        (right[[1, 0, 2]], "The order is mean, low end, high end."),
+        (right[[0, 2, 1]], "The order is mean, low end, high end."),
+        (around(mean, t * difference.std(ddof=1) / n), "Divide by the root of n."),
+        (around(mean, _half_width(difference, 2.776)), "2.78 is Student's t for 5 seeds: it depends on n."),
+        (around(mean, _half_width(difference, 2.78)), "2.78 is Student's t for 5 seeds: it depends on n."),
+        (around(abs(difference).mean(), _half_width(abs(difference), t)), "Keep the signs: where the second is worse "
+         "it counts against the others."),
         ([mean, difference.min(), difference.max()], "Smallest and largest difference say where single pairs lie, not "
          "how sure the mean is."),
         ([mean, *np.quantile(difference, [0.025, 0.975])], "Quantiles of the differences say where single pairs lie, "
@@ -414,6 +450,12 @@ INTERVALS = (
 )
 
 
+def _read(low, high, least):
+    if low > least or high < -least:
+        return "better" if low > least else "worse"
+    return "too small to matter" if max(-low, high) <= least else "undecided"
+
+
 def check_read_interval(read_interval):
     answers = []
     for interval, _ in INTERVALS:
@@ -435,6 +477,8 @@ def check_read_interval(read_interval):
         raise Wrong(
             f"{shown} Its middle lies beyond {least:g}, but its ends don't: a difference inside the noise is none."
         )
+    if given in ("better", "worse") and low < 0 < high:
+        raise Wrong(f"{shown} Part of it lies on the other side of 0: a verdict has to hold for the whole interval.")
     if given == "too small to matter" and low < 0 < high:
         raise Wrong(f"{shown} That 0 lies in it does not show that there is nothing: large differences lie in it, too.")
     if decided == without_zero or given in ("better", "worse"):
@@ -492,20 +536,28 @@ def read_interval(low, high, least):
             "too small to care about",
         ),
         Tempting('def read_interval(low, high, least):\n    return low > least', "one of 'better'"),
+        Tempting(
+            'def read_interval(low, high, least):\n    if high > least:\n        return "better"\n'
+            '    return "worse" if low < -least else "too small to matter"',
+            "on the other side of 0",
+        ),
     ),
 )  # fmt: skip
 
 
 # ---- how many seeds ----
 
-Z_95, Z_80 = 1.959964, 0.841621
+Z_95, Z_80 = 1.96, 0.84  # as in the text
 
 
 def check_seeds_needed(seeds_needed):
-    cases = [((0.3, 0.49, 0.3), 29), ((0.2, 0.2, 0.1), 63), ((0.2, 0.1, 0.05), 157)]
+    cases = [((0.3, 0.49, 0.3), 29), ((0.2, 0.2, 0.1), 63), ((0.2, 0.1, 0.05), 157), ((0.3, 0.3, 0.2), 36)]
     wrong = {
         "You took only one of the two spreads: both settings are noisy, and their variances add.": lambda a, b, d: (
             math.ceil((Z_95 + Z_80) ** 2 * a**2 / d**2)
+        ),
+        "You took only the second of the spreads: both settings are noisy, and their variances add.": lambda a, b, d: (
+            math.ceil((Z_95 + Z_80) ** 2 * b**2 / d**2)
         ),
         "With 1.96 alone you find the difference half of the time: for 80 % add 0.84.": lambda a, b, d: math.ceil(
             Z_95**2 * (a**2 + b**2) / d**2
@@ -517,6 +569,14 @@ def check_seeds_needed(seeds_needed):
         "Rounded down, the seeds are one too few: round up.": lambda a, b, d: math.floor(
             (Z_95 + Z_80) ** 2 * (a**2 + b**2) / d**2
         ),
+        "Rounded to the nearest, one is lacking where the fraction is below a half: round up.": lambda a, b, d: round(
+            (Z_95 + Z_80) ** 2 * (a**2 + b**2) / d**2
+        ),
+        "Square 1.96 + 0.84 as a sum: the squares of the two add to less.": lambda a, b, d: math.ceil(
+            (Z_95**2 + Z_80**2) * (a**2 + b**2) / d**2
+        ),
+        "Square 1.96 + 0.84, too.": lambda a, b, d: math.ceil((Z_95 + Z_80) * (a**2 + b**2) / d**2),
+        "Square the difference, too.": lambda a, b, d: math.ceil((Z_95 + Z_80) ** 2 * (a**2 + b**2) / d),
         "Square the spreads and the difference.": lambda a, b, d: math.ceil((Z_95 + Z_80) ** 2 * (a + b) / d),
         "This counts both settings together: how many for each?": lambda a, b, d: math.ceil(
             2 * (Z_95 + Z_80) ** 2 * (a**2 + b**2) / d**2
@@ -525,14 +585,15 @@ def check_seeds_needed(seeds_needed):
     answers = [float(to_array(seeds_needed(*given), f"seeds_needed{given}", ())) for given, _ in cases]
     if answers[0] != round(answers[0]) or answers[1] != round(answers[1]):
         raise Wrong(f"A number of seeds is whole; yours is {answers[0]:g}. Round up.")
-    if all(
-        abs(answer - right) <= 1 and answer >= right - 0.5 for answer, (_, right) in zip(answers, cases, strict=True)
-    ):
+    enough = [right - 0.5 <= answer <= right + 1 for answer, (_, right) in zip(answers, cases, strict=True)]
+    if all(enough):
         return "29 seeds of each tell a rate of 0.9 from one of 0.6 in 8 of 10 attempts. With 5 you mostly miss it."
+    (given, right), answer = cases[enough.index(False)], answers[enough.index(False)]
+    shown = f"For {given} it is {right}; yours is {answer:g}."
     for reason, mistake in wrong.items():
         if all(abs(answer - mistake(*given)) <= 0.5 for answer, (given, _) in zip(answers, cases, strict=True)):
-            raise Wrong(f"For {cases[0][0]} it is {cases[0][1]}; yours is {answers[0]:g}. {reason}")
-    raise Wrong(f"For {cases[0][0]} it is {cases[0][1]}; yours is {answers[0]:g}. See hint 2.")
+            raise Wrong(f"{shown} {reason}")
+    raise Wrong(f"{shown} See hint 2.")
 
 
 seeds_needed = Exercise(
@@ -593,6 +654,11 @@ def seeds_needed(first_spread, second_spread, difference):
             "    return math.floor(2.8**2 * (first_spread**2 + second_spread**2) / difference**2)",
             "round up",
         ),
+        Tempting(
+            "def seeds_needed(first_spread, second_spread, difference):\n"
+            "    return round(2.8**2 * (first_spread**2 + second_spread**2) / difference**2)",
+            "to the nearest",
+        ),
     ),
 )
 
@@ -635,7 +701,7 @@ def check_write_up(write_up):
     _count(parts["steps"], "`steps`")
     if not _has_words(parts["measure"]):
         raise Wrong("`measure` wants a name, such as the high-quality share.")
-    if not _has_words(parts["chosen"]) or "before" not in parts["chosen"]:
+    if not _before(parts["chosen"]):
         raise Wrong(
             '`chosen` should say "before the runs". If it was after, run fresh seeds: what suggested a hypothesis '
             "can't test it."
@@ -651,7 +717,14 @@ def check_write_up(write_up):
     if float(to_array(parts["least"], "`least`", ())) <= 0:
         raise Wrong("`least` should be above 0: the smallest difference that you would care about.")
     if parts["verdict"] not in VERDICTS:
-        raise Wrong(f"`verdict` should be one of {', '.join(map(repr, VERDICTS))}, by exercise 4.")
+        raise Wrong(f"`verdict` should be one of {', '.join(map(repr, VERDICTS))}, by exercise 5.")
+    least = float(parts["least"])
+    read = [_read(*ends, least) for ends in ((low, high), (-high, -low))]  # of some measures less is better
+    if parts["verdict"] not in read:
+        raise Wrong(
+            f"The interval from {low:g} to {high:g}, where {least:g} would matter, reads {read[0]!r}; your `verdict` "
+            f"is {parts['verdict']!r}."
+        )
     if not _has_words(parts["run"]) or len(parts["run"]) < 12:
         raise Wrong(
             "`run` should let a reader see it: `view.share()`, `str(view.state)`, or the name of an exported file."
@@ -713,6 +786,9 @@ write_up = {
         _EXAMPLE
         + '\nwrite_up |= {"result": np.array([0.2, 0.1, 0.3]), "verdict": "better", "seeds": np.int64(5), "perfect": '
         'jnp.float32(8), "first": {"lr_d": 2e-3}, "second": {"lr_d": 4e-3}}',
+        _EXAMPLE
+        + '\nwrite_up |= {"measure": "reverse KL, less is better", "result": (-0.2, -0.3, -0.1), "verdict": "better", '
+        '"chosen": "Before the runs, not after"}',
     ),
     tempting=tuple(
         Tempting(f"{_EXAMPLE}\nwrite_up |= {changes}", says)
@@ -724,6 +800,8 @@ write_up = {
             ('{"chosen": "after the runs"}', "run fresh seeds"),
             ('{"perfect": "good"}', "a number"),
             ('{"verdict": "significant"}', "one of 'better'"),
+            ('{"verdict": "better"}', "reads 'undecided'"),
+            ('{"chosen": "I did not fix it before"}', "run fresh seeds"),
             ('{"second": "two 32-32 MLPs, Adam, both rates 2e-3, no R1"}', "say the same"),
             ('{"limits": " "}', "Still empty"),
         )
@@ -741,7 +819,7 @@ def _best_of(scores, k):
 
 
 def check_expected_best(expected_best):
-    scores = np.array([0.2, 0.5, 0.6, 0.65, 0.9])
+    scores = np.array([0.5, 0.1, 0.3, 0.4, 0.9])  # not in order, as seeds come
     n, place = len(scores), np.arange(1, 6)
     for k in (4, 2):
         mistakes = [
@@ -749,7 +827,9 @@ def check_expected_best(expected_best):
             (scores.mean(), "This is the mean, what one seed scores; it does not look at k."),
             (np.sum(np.sort(scores) * (place / n) ** k), "(i / n)^k is the chance that the best is at most the i-th; "
              "take away the chance that it is at most the one before."),
-            (np.mean(scores[:k].max()), "These are the first k, one draw of many."),
+            (scores[:k].max(), "These are the first k, one draw of many."),
+            (np.sort(scores)[-k:].mean(), "This is the mean of the k best scores, not the best of k draws."),
+            (np.sum(scores * ((place / n) ** k - ((place - 1) / n) ** k)), "Sort the scores first."),
         ]  # fmt: skip
         answer = expected_best(jnp.asarray(scores), k)
         expect(answer, _best_of(scores, k), f"the expected best of {k}", mistakes, tolerance=0.012,
@@ -795,6 +875,11 @@ def expected_best(scores, k):
             "def expected_best(scores, k):\n    n = len(scores)\n"
             "    return np.sum(np.sort(scores) * (np.arange(1, n + 1) / n) ** k)",
             "the one before",
+        ),
+        Tempting(
+            "def expected_best(scores, k):\n    n = len(scores)\n"
+            "    return np.sum(np.asarray(scores) * np.diff((np.arange(n + 1) / n) ** k))",
+            "Sort the scores",
         ),
     ),
     stretch=True,
