@@ -229,6 +229,11 @@ def test_the_bar_goes_back_in_time_play_goes_on_from_there_and_undo_comes_back(s
     page.wait("document.querySelector('.gan-images').dataset.step === '100'")
     page.rests()
     assert page.drawn() == last
+    page.page.get_by_text("Share this run").click()
+    page.press("Copy code")
+    page.wait("document.querySelector('.gan-lab-timebar-text').value.includes('train.init')")
+    assert page.page.locator(".gan-lab-timebar-text").input_value() == str(widget.state)
+    assert page.page.get_by_role("button", name="Copy string").count() == 0  # the plane's alone
 
 
 def test_a_recording_plays_in_a_page_of_its_own_without_python(browser, tmp_path):

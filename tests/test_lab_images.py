@@ -505,4 +505,5 @@ def test_python_has_the_same_hands(page):
     assert (int(page.widget.game.step), page.last[0]["dials"]["lr_d"]) == (3, 0.01)
     page.widget.reset(9)
     assert "jax.random.key(9)" in page.widget.state
+    assert page.tell(type="code", request=2)[0]["text"] == str(page.widget.state)
     assert lab.images(SMALL, hyper=Hyperparams(lr_g=0.5)).session.hyper.lr_g == 0.5

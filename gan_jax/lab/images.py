@@ -15,7 +15,7 @@ from .. import data
 from ..errors import Menu
 from ..explorer.page import pages
 from ..train import Gan, Hyperparams, State
-from . import timeline
+from . import sharing, timeline
 from .dials import DIALS
 from .export import ANSWERS as OF_FILES
 from .export import export
@@ -136,6 +136,7 @@ class Images(Live):
         **ANSWERS,
         **{name: answer for name, answer in timeline.ANSWERS.items() if name != "branch"},
         **OF_FILES,
+        "code": sharing.ANSWERS["code"],
         "nearest": _nearest,
         "walk": _walk,
         "explore": _explore,

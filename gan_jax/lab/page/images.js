@@ -54,7 +54,7 @@ function createImagesView(driver, model, el) {
   const dials = createDials(view);
 
   // the way back and the way out, as the lab of points has them, for one run
-  const time = shows("time") ? [createTimebar({ ...view, shows: () => false })] : [];
+  const time = shows("time") ? [createTimebar({ ...view, shows: (name) => name === "share" && shows(name) })] : [];
   const saving = shows("share") ? [createSaving(view)] : [];
   const replay = shows("replay") ? [createReplayBar(view)] : [];
 

@@ -99,6 +99,7 @@ function timebarScrub(ask, now = () => performance.now()) {
 function createTimebar(view) {
   const { driver, say } = view;
   const [shares, shows] = [view.shows("share"), view.shows("runs")];
+  const strings = !view.setup.images; // a short string says too little of a GAN of images
   let timeline = null;
   let shown = -Infinity;
   let held = null; // the key state that a hand on the bar is shown
@@ -135,7 +136,7 @@ function createTimebar(view) {
 
   const share = {
     code: button("code", () => want("code")),
-    string: button("string", () => want("string")),
+    ...(strings && { string: button("string", () => want("string")) }),
   };
   const text = element("textarea", { class: "gan-lab-timebar-text", rows: 3, readOnly: true, hidden: true, spellcheck: false });
   const given = element("input", { type: "text", class: "gan-lab-timebar-given", id: unique("restore"), autocomplete: "off", spellcheck: false });
@@ -148,9 +149,9 @@ function createTimebar(view) {
     "details",
     { class: "gan-lab-timebar-share" },
     summary,
-    element("div", { class: "gan-lab-timebar-row" }, share.code, share.string, copied),
+    element("div", { class: "gan-lab-timebar-row" }, ...Object.values(share), copied),
     text,
-    element("div", { class: "gan-lab-timebar-row" }, givenLabel, given, restore),
+    ...(strings ? [element("div", { class: "gan-lab-timebar-row" }, givenLabel, given, restore)] : []),
   );
   for (const field of [text, given, summary]) field.dataset.lmSuppressShortcuts = "true";
 
@@ -295,7 +296,7 @@ function createTimebar(view) {
       node.title = say(`timebar.${name}.title`);
     }
     tabs.setAttribute("aria-label", say("timebar.tabs"));
-    write(summary, say("timebar.share"));
+    write(summary, say(strings ? "timebar.share" : "timebar.share_code"));
     write(givenLabel, say("timebar.given"));
     write(restore, say("timebar.restore"));
     tabsDrawn = drawn = "";
