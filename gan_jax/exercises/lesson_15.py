@@ -718,11 +718,11 @@ def check_write_up(write_up):
         raise Wrong("`least` should be above 0: the smallest difference that you would care about.")
     if parts["verdict"] not in VERDICTS:
         raise Wrong(f"`verdict` should be one of {', '.join(map(repr, VERDICTS))}, by exercise 5.")
-    least = float(parts["least"])
-    read = [_read(*ends, least) for ends in ((low, high), (-high, -low))]  # of some measures less is better
+    matters = float(parts["least"])
+    read = [_read(*ends, matters) for ends in ((low, high), (-high, -low))]  # of some measures less is better
     if parts["verdict"] not in read:
         raise Wrong(
-            f"The interval from {low:g} to {high:g}, where {least:g} would matter, reads {read[0]!r}; your `verdict` "
+            f"The interval from {low:g} to {high:g}, where {matters:g} would matter, reads {read[0]!r}; your `verdict` "
             f"is {parts['verdict']!r}."
         )
     if not _has_words(parts["run"]) or len(parts["run"]) < 12:
