@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import weakref
 from dataclasses import fields, replace
 
 import jax
@@ -259,6 +260,36 @@ def test_what_it_takes_is_told_beforehand(whole):
     assert told.results == sum(leaf.nbytes for leaf in leaves(whole.states)) + history
     assert train.sweep_plan(SMALL, GRID, RING, KEYS, 60, memory=float("inf")) == told
     assert train.sweep_plan(SMALL, GRID, RING, KEYS, 60, every=60).results == told.results - history + history // 60
+
+
+def test_a_plan_traces_the_game_once_and_another_loss_of_the_same_name_anew():
+    traced = []
+
+    def redefined(copies):
+        """A loss as a notebook's cell makes it anew: the same name, another function, which needs more memory."""
+
+        def discriminator(real, fake):
+            traced.append(copies)
+            return jnp.mean(jnp.sin(jnp.outer(fake, jnp.arange(1.0, copies + 1)))) - jnp.mean(real)
+
+        return losses.Loss(discriminator, losses.nonsaturating.generator, "mine")
+
+    def told(loss, target, runs=4):
+        game = blocks.Game(replace(SMALL, loss=loss), train.dials(SMALL, Hyperparams()), target)
+        return blocks.plan(game, runs, 1, 1, None)
+
+    mine, target = redefined(1), data.ring(8)
+    first, once = told(mine, target), len(traced)
+    gone = weakref.ref(target.means)
+    assert told(mine, data.ring(8, radius=3.0)) == first
+    assert told(mine, target, runs=8).working > first.working
+    assert len(traced) == once > 0
+    told(mine, data.ring(9))
+    assert len(traced) > once, "other shapes are another game"
+    del target
+    assert gone() is None, "no plan keeps the data"
+    assert told(redefined(1000), data.ring(8)).working > 1.5 * first.working
+    assert told(mine, data.ring(8)) == first
 
 
 def test_the_bytes_at_work_are_of_the_size_that_the_compiler_says():

@@ -21,7 +21,7 @@ from jaxtyping import Array, Int, Key, PyTree
 from tqdm.auto import tqdm
 
 from ..data import Target
-from .game import _init, _step
+from .game import _init, _init_compiled, _step
 from .hyperparams import Hyperparams
 from .rules import Gan
 from .states import RISING, History, State
@@ -111,6 +111,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+_step_traced = jax.jit(_step, static_argnums=0)  # never compiled; `jit` keeps what it has traced, by rules and shapes
+
+
 def plan(game: Game, runs: int, n: int, kept: int, memory: float | int | None) -> Plan:
     """Cut `runs` runs of `n` steps into blocks that fit.
 
@@ -127,8 +130,8 @@ def plan(game: Game, runs: int, n: int, kept: int, memory: float | int | None) -
     devices = min(len(jax.local_devices()), runs)
     cpu = jax.default_backend() == "cpu"
     lanes = cores() if cpu and devices == 1 else 1  # a program for the CPU keeps one core busy, and hardly a second
-    state = jax.eval_shape(functools.partial(_init, game.gan, game.shared), jax.random.key(0))
-    step = jax.make_jaxpr(functools.partial(_step, game.gan, game.shared, game.target))(state)
+    state = _init_compiled.eval_shape(game.gan, game.shared, jax.random.key(0))
+    step = _step_traced.trace(game.gan, game.shared, game.target, state).jaxpr
     one = int(1.5 * (_size(state) + _peak(step.jaxpr)))  # more, for a program keeps some results longer
     limit = _offered() if memory is None else memory
     if limit < one:
