@@ -9,6 +9,13 @@ from typing import Any, NamedTuple
 from .show import MARKS, frame_html, to_html
 from .verdict import RIGHT, WRONG, Result, result
 
+_WRAPS = (
+    "<style>.gan-jax-choices label { display: flex; flex-direction: row-reverse; justify-content: flex-end; "
+    "height: auto !important; line-height: 1.4 !important; white-space: normal; padding-bottom: 0.3em } "
+    ".gan-jax-choices input { flex: none; height: 1.4em !important; margin-top: 0 !important }</style>"
+)
+"""ipywidgets gives a choice one line: a longer one would run over the next. The button comes last in its label."""
+
 
 class Choice(NamedTuple):
     """One answer to a question.
@@ -81,8 +88,9 @@ class Asked:
         import ipywidgets as widgets  # imported here: plain Python does not need it
 
         options = [(f"{letter})  {choice.text}", letter) for letter, choice in self._lettered()]
-        text = widgets.HTML(to_html(self._question.text))
+        text = widgets.HTML(_WRAPS + to_html(self._question.text))
         buttons = widgets.RadioButtons(options=options, index=None, layout=widgets.Layout(width="auto"))
+        buttons.add_class("gan-jax-choices")
         verdict = widgets.HTML()
 
         def mark(change):
