@@ -235,7 +235,7 @@ def test_a_gap_inside_an_expression_is_not_attempted(lesson):
     [
         ("text", "'text' (str)"),
         (print, "print (builtin_function_or_method)"),
-        (jnp.ones(3), "shape (3,). Take the mean"),
+        (jnp.ones(3), "shape (3,). Is a mean, a sum or an index missing?"),
         (jnp.ones(1), "Take it out of its array"),
         (np.nan, "is NaN"),
         (np.inf, "is infinite"),
@@ -247,6 +247,13 @@ def test_what_is_no_number_is_named(value, reason):
     with pytest.raises(Wrong) as wrong:
         to_array(value, "it")
     assert reason in str(wrong.value)
+
+
+def test_an_exercise_says_itself_how_several_numbers_become_one():
+    for ask in (lambda **advice: to_array(jnp.ones(3), "it", **advice),
+                lambda **advice: expect(jnp.ones(3), 1.0, "it", **advice)):  # fmt: skip
+        with pytest.raises(Wrong, match=r"shape \(3,\)\. Count the modes\.$"):
+            ask(several="Count the modes.")
 
 
 def test_a_known_mistake_is_named_before_the_general_advice():

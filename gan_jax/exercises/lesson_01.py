@@ -9,7 +9,7 @@ from flax import nnx
 from .exercise import Exercise, Tempting
 from .progress import Source
 from .question import Choice, Question
-from .verdict import Wrong, expect, explain, to_array
+from .verdict import AVERAGE, Wrong, expect, explain, to_array
 
 GIVEN = """
 import jax
@@ -983,7 +983,14 @@ def check_label_loss(label_loss):
         given = [jnp.asarray(values, jnp.float32).reshape(shape)
                  for values, shape in zip((logits, labels), shapes, strict=True)]  # fmt: skip
         what = f"The loss of logits of shape {shapes[0]} and labels of shape {shapes[1]}"
-        expect(label_loss(*given), (apart**2).mean(), what, mistakes, otherwise="It should be mean((a_i - label_i)^2).")
+        expect(
+            label_loss(*given),
+            (apart**2).mean(),
+            what,
+            mistakes,
+            otherwise="It should be mean((a_i - label_i)^2).",
+            several=AVERAGE,
+        )
     return "One logit, one label. In a network, do it once, where the logits come out: `d(x).reshape(n)`."
 
 

@@ -11,7 +11,7 @@ from .. import theory
 from .exercise import Exercise, Tempting
 from .progress import Source
 from .question import Choice, Question
-from .verdict import Wrong, expect, to_array
+from .verdict import AVERAGE, Wrong, expect, to_array
 
 GIVEN = """
 import jax
@@ -77,7 +77,14 @@ def check_game_value(game_value):
         (right / LOG2, "This is in bits, with log to the base 2; ours is the natural logarithm, and the unit the nat."),
         (right / np.log(10), "This is with log to the base 10; ours is the natural logarithm."),
     ]
-    expect(game_value(REAL, FAKE), right, "V", mistakes, otherwise="Compare each half with the formula of hint 2.")
+    expect(
+        game_value(REAL, FAKE),
+        right,
+        "V",
+        mistakes,
+        otherwise="Compare each half with the formula of hint 2.",
+        several=AVERAGE,
+    )
     expect(game_value(REAL, FAKE[:2]), -_softplus(-real).mean() - _softplus(fake[:2]).mean(), "V of 4 real and 2 fakes")
     for size in (200.0, -200.0):
         sure = np.asarray(game_value(jnp.full(3, size), jnp.full(3, size)))

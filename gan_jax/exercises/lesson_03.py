@@ -9,7 +9,7 @@ import numpy as np
 from .exercise import Exercise, Tempting
 from .progress import Source
 from .question import Choice, Question
-from .verdict import Wrong, expect, to_array
+from .verdict import AVERAGE, Wrong, expect, to_array
 
 GIVEN = """
 import jax
@@ -66,7 +66,7 @@ def check_generator_losses(losses):
         ([-_softplus(logits.mean()), _softplus(-logits.mean())], "Take the mean of the losses, not of the logits."),
         ([_sigmoid(logits).mean(), _sigmoid(-logits).mean()], "These are probabilities; their logarithms are wanted."),
     ]
-    found = np.array([to_array(part, f"the {name} loss") for part, name in
+    found = np.array([to_array(part, f"the {name} loss", several=AVERAGE) for part, name in
                       zip(_several(losses(jnp.asarray(logits)), names), names, strict=True)])  # fmt: skip
     expect(found, right, "the pair of losses", mistakes, otherwise="Compare each with the formula of hint 2.")
     exact = {"": [-_softplus(SURE), _softplus(-SURE)], "the gradient of ": [-_sigmoid(SURE) / 4, -_sigmoid(-SURE) / 4]}

@@ -11,7 +11,7 @@ from ..nets import mlp
 from .exercise import Exercise, Tempting
 from .progress import Source
 from .question import Choice, Question
-from .verdict import Wrong, expect, to_array
+from .verdict import AVERAGE, Wrong, expect, to_array
 
 GIVEN = """
 import jax
@@ -57,7 +57,14 @@ def check_discriminator_loss(loss):
         (_softplus(-REAL).mean(), "The fake samples' half is missing: D must also call fakes fake."),
         (_softplus(FAKE).mean(), "The real samples' half is missing: D must also call real samples real."),
     ]
-    expect(loss(REAL, FAKE), right, "D's loss", mistakes, otherwise="Compare each half with the formula of hint 2.")
+    expect(
+        loss(REAL, FAKE),
+        right,
+        "D's loss",
+        mistakes,
+        otherwise="Compare each half with the formula of hint 2.",
+        several=AVERAGE,
+    )
     expect(loss(REAL, FAKE[:2]), _softplus(-REAL).mean() + _softplus(FAKE[:2]).mean(), "D's loss of 4 real and 2 fakes")
     _check_stable(loss, 4, 4, what="D's loss")
     return "It is finite at logits of +-200, too. At logits of 0 it is 2 log 2 = 1.386."
@@ -165,7 +172,7 @@ def check_generator_loss(loss):
         (right * len(FAKE), "You summed over the samples; take the mean, or the step size grows with the batch."),
         (_softplus(-q).mean(), "A sigmoid is applied twice: `softplus` wants logits, not probabilities."),
     ]
-    expect(loss(FAKE), right, "G's loss", mistakes, otherwise="Compare it with the formula of hint 2.")
+    expect(loss(FAKE), right, "G's loss", mistakes, otherwise="Compare it with the formula of hint 2.", several=AVERAGE)
     expect(loss(-3 * FAKE[:2]), _softplus(3 * FAKE[:2]).mean(), "G's loss of two other fakes")
     _check_stable(loss, 4, what="G's loss")
     return "Its gradient at fake logit a is -(1 - sigmoid(a)): largest where D is sure, just when G needs it."
@@ -674,7 +681,9 @@ def check_smoothed_loss(loss):
             "A part is missing: a label of 1 - s also takes s times -log(1 - D(x)).",
         ),
     ]
-    expect(loss(REAL, FAKE, s), right(s), "the smoothed loss", mistakes, otherwise="Compare with hint 2.")
+    expect(
+        loss(REAL, FAKE, s), right(s), "the smoothed loss", mistakes, otherwise="Compare with hint 2.", several=AVERAGE
+    )
     expect(loss(REAL, FAKE, 0.0), plain, "the loss at s = 0")
     _check_stable(lambda real, fake: loss(real, fake, 0.1), 4, 4, what="the smoothed loss")
     return "The real label is 1 - s, so D's best answer is (1 - s) p / (p + q): it never claims to be sure."

@@ -10,7 +10,7 @@ import numpy as np
 from .exercise import Exercise, Tempting
 from .progress import Source
 from .question import Choice, Question
-from .verdict import Wrong, expect, to_array
+from .verdict import AVERAGE, Wrong, expect, to_array
 
 GIVEN = """
 import jax
@@ -48,7 +48,7 @@ def check_transport_line(transport_line):
             (abs(x - b).mean(), "Only y is sorted here: sort both."),
         ]  # fmt: skip
         found = transport_line(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32))
-        expect(found, abs(a - b).mean(), f"W1 of {len(x)} numbers", mistakes, tolerance=1e-3,
+        expect(found, abs(a - b).mean(), f"W1 of {len(x)} numbers", mistakes, tolerance=1e-3, several=AVERAGE,
                otherwise="Sort both; then the mean of |difference|.")  # fmt: skip
     return (
         "On a line, sorting is the whole of optimal transport. In the plane there is no order, and it takes a search."
@@ -388,7 +388,7 @@ def check_gradient_penalty(gradient_penalty):
         found = gradient_penalty(lambda x, slope=slope: x @ jnp.array(slope), real, fake, key)
         wanted = (np.hypot(*slope) - 1) ** 2
         expect(found, wanted, f"the penalty of D(x) = {slope[0]:g} x1 + {slope[1]:g} x2",
-               _slope_mistakes(np.array(slope), MANY), tolerance=2e-3,
+               _slope_mistakes(np.array(slope), MANY), tolerance=2e-3, several=AVERAGE,
                otherwise="The norm of the gradient in x is the same everywhere here: take 1 from it, and "
                "square.")  # fmt: skip
     angle = jnp.arange(MANY) * 2 * jnp.pi / MANY
@@ -706,7 +706,7 @@ def check_critic_loss(critic_loss):
             (right**2, "Not squared: the estimate itself, with its sign turned."),
             ]  # fmt: skip
         found = critic_loss(jnp.asarray(real, jnp.float32), jnp.asarray(fake, jnp.float32))
-        expect(found, right, "the critic's loss", mistakes, tolerance=1e-3,
+        expect(found, right, "the critic's loss", mistakes, tolerance=1e-3, several=AVERAGE,
                otherwise="mean over fakes minus mean over real samples, of the bare outputs.")  # fmt: skip
     return "Repaired. Minus this loss is the critic's estimate of K times W1, for a critic of slope at most K."
 

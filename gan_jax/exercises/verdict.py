@@ -204,13 +204,21 @@ def _shown(value: Any) -> str:
     return getattr(value, "__name__", text if len(text) < 40 else text[:37] + "...") + f" ({type(value).__name__})"
 
 
-def to_array(value: Any, what: str, shape: tuple[int, ...] | None = ()) -> np.ndarray:
+SEVERAL = "Is a mean, a sum or an index missing?"
+"""What to look at where several numbers come in place of one, unless an exercise knows better."""
+
+AVERAGE = "Take the mean over the samples."
+"""The same for a loss, or whatever else is a mean."""
+
+
+def to_array(value: Any, what: str, shape: tuple[int, ...] | None = (), *, several: str = SEVERAL) -> np.ndarray:
     """Turn what a learner returned into a NumPy array of finite numbers, or raise `Wrong` with what it is instead.
 
     Args:
         value: anything.
         what: its name in a message, "the loss".
         shape: the shape it should have; None for any.
+        several: what to look at where one number should be and several are, such as `AVERAGE`.
 
     >>> to_array("0.5", "the loss")
     Traceback (most recent call last):
@@ -231,7 +239,7 @@ def to_array(value: Any, what: str, shape: tuple[int, ...] | None = ()) -> np.nd
     except (TypeError, ValueError):
         raise Wrong(f"{what} should be {wanted}; yours is {_shown(value)}.") from None
     if shape is not None and array.shape != shape:
-        remedy = " Take the mean over the samples." if shape == () and array.size > 1 else ""
+        remedy = f" {several}" if shape == () and array.size > 1 else ""
         remedy = " Take it out of its array: `x[0]`, or `x.squeeze()`." if shape == () and array.size == 1 else remedy
         wanted = "one number, shape ()" if shape == () else f"of shape {shape}"
         raise Wrong(f"{what} should be {wanted}; yours has shape {array.shape}.{remedy}")
@@ -249,6 +257,7 @@ def expect(
     mistakes: Sequence[tuple[Any, str]] = (),
     *,
     otherwise: str = "",
+    several: str = SEVERAL,
     tolerance: float = 1e-4,
 ) -> None:
     """Raise `Wrong` unless a value is the expected one; say which known mistake gives what it is instead.
@@ -259,6 +268,7 @@ def expect(
         what: the value's name in a message, "the loss".
         mistakes: pairs (value that a known mistake gives, reason).
         otherwise: what to look at when no known mistake fits.
+        several: what to look at where one number should be and several are.
         tolerance: relative, and absolute near 0.
 
     >>> import math
@@ -268,7 +278,7 @@ def expect(
     gan_jax.exercises.verdict.Wrong: D's loss is 0.6931; it should be 1.386. You halved it: D's loss sums two means.
     """
     wanted = np.asarray(expected, dtype=np.float64)
-    array = to_array(value, what, wanted.shape)
+    array = to_array(value, what, wanted.shape, several=several)
     same = lambda other: np.allclose(array, other, rtol=tolerance, atol=tolerance)  # noqa: E731
     if same(wanted):
         return
