@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from gan_jax import data, explorer, metrics
+from gan_jax import checkpoints, data, explorer, metrics, nets, train
 from gan_jax.protocols import image_scores
 
 pytestmark = pytest.mark.once
@@ -37,10 +37,22 @@ def test_parts_share_no_image_and_keep_their_labels():
     labels = np.concatenate([np.asarray(part.labels) for part in parts])
     told = lambda images, labels: sorted((image.tobytes(), label) for image, label in zip(images, labels, strict=True))  # noqa: E731
     assert told(images, labels) == told(np.asarray(every.images), np.asarray(every.labels))
-    assert (parts[0].name, parts[0].peak, len(parts)) == ("digits", 16, 3)
+    assert (parts[0].kind, parts[0].peak, len(parts)) == ("digits", 16, 3)
     assert [len(part) for part in metrics.divide(every, 4)] == [449] * 4
     with pytest.raises(ValueError, match="1797 images cannot be divided in 2000 parts; take fewer parts"):
         metrics.divide(every, 2000)
+
+
+def test_a_save_tells_the_parts_and_divisions_apart():
+    parts = [part for seed in (0, 1) for part in metrics.divide(data.digits(), seed=seed)]
+    assert len({part.name for part in (data.digits(), *parts, *metrics.divide(parts[0]))}) == 7
+    assert {metrics.features(part).name for part in parts} == {"digits features"}
+    gan = train.Gan(nets.mlp(2, 64), nets.mlp(64, 1))
+    saved, *others = (checkpoints.configuration(gan, target=part) for part in parts)
+    again = metrics.divide(data.digits())[0]
+    assert saved.differences(checkpoints.configuration(gan, target=again)) == {}
+    assert all(set(saved.differences(other)) == {"target"} for other in others)
+    assert "Dataset(digits (part 1 of 2, seed 0), images (898, 8, 8, 1)" in saved.target
 
 
 def test_the_command_scores_and_writes(tmp_path, capsys, monkeypatch):
