@@ -85,7 +85,8 @@ def check_game_value(game_value):
         otherwise="Compare each half with the formula of hint 2.",
         several=AVERAGE,
     )
-    expect(game_value(REAL, FAKE[:2]), -_softplus(-real).mean() - _softplus(fake[:2]).mean(), "V of 4 real and 2 fakes")
+    expect(game_value(REAL, FAKE[:2]), -_softplus(-real).mean() - _softplus(fake[:2]).mean(), "V of 4 real and 2 fakes",
+           otherwise="Real samples and fakes have a mean each, however many there are of either.")  # fmt: skip
     for size in (200.0, -200.0):
         sure = np.asarray(game_value(jnp.full(3, size), jnp.full(3, size)))
         if not np.isfinite(sure).all():

@@ -65,7 +65,8 @@ def check_discriminator_loss(loss):
         otherwise="Compare each half with the formula of hint 2.",
         several=AVERAGE,
     )
-    expect(loss(REAL, FAKE[:2]), _softplus(-REAL).mean() + _softplus(FAKE[:2]).mean(), "D's loss of 4 real and 2 fakes")
+    expect(loss(REAL, FAKE[:2]), _softplus(-REAL).mean() + _softplus(FAKE[:2]).mean(), "D's loss of 4 real and 2 fakes",
+           otherwise="Real samples and fakes have a mean each, however many there are of either.")  # fmt: skip
     _check_stable(loss, 4, 4, what="D's loss")
     return "It is finite at logits of +-200, too. At logits of 0 it is 2 log 2 = 1.386."
 
