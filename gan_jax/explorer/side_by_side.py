@@ -155,7 +155,7 @@ class View:
         target, key = contest.target, contest._key
         self.window = data.bounds(target)
         self.latent_key, real_key = jax.random.split(jax.random.fold_in(key, np.uint32(2**32 - 2)))
-        self.real = np.asarray(target.sample(real_key, SHOWN))
+        self.real = np.asarray(jax.jit(lambda key: target.sample(key, SHOWN))(real_key))  # one program, not a dozen
         self.scores: dict[str, Any] = {"sliced W_2": metrics.sliced_wasserstein2}
         if isinstance(target, Mixture):
             self.scores = {"modes": metrics.modes_covered, "high quality": metrics.high_quality_share}
