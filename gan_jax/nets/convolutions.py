@@ -16,7 +16,7 @@ Images = Float[Array, "n h w inputs"]
 Kernel = Float[Array, "kh kw inputs outputs"]
 Others = Float[Array, "n h2 w2 outputs"]
 
-PATCH = 512
+PATCH = 100
 """Numbers in a patch up to which patches are written out whole; larger ones are written out along rows only."""
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
@@ -119,39 +119,54 @@ def _by_patches(x: Images, kernel: Kernel, stride: int) -> Others:
 
 
 def _by_rows(x: Images, kernel: Kernel, stride: int) -> Others:
-    """One product for each distance in rows: patches are written out along rows alone, a k-th of the memory, and rows
-    of zeros above and below the images are left out of the sums."""
+    """Patches are written out along rows alone, and one product takes them to all of the kernel's rows at once, side by
+    side; what each of these makes is moved to the row that it belongs to, and summed.
+
+    That takes a k-th of the memory of whole patches. Columns are taken together when the same taps lie inside of the
+    images, so that no zeros left and right of them are multiplied.
+    """
     (n, h, w, inputs), (kh, kw, _, outputs) = x.shape, kernel.shape
     out_h, out_w = -(-h // stride), -(-w // stride)
-    reach_w, low_h, low_w = (out_w - 1) * stride + kw, _low(h, out_h, kh, stride), _low(w, out_w, kw, stride)
-    # rows come first, so that a range of them is one piece of memory
-    x = jnp.pad(
-        x.transpose(1, 2, 0, 3),
-        ((0, out_h * stride - h), (low_w, max(reach_w - low_w - w, 0)), (0, 0), (0, 0)),
-    ).reshape(out_h, stride, -1, n, inputs)
-    pieces = [x[:, p, b : b + reach_w - kw + 1 : stride] for p in range(stride) for b in range(kw)]
-    patches = jnp.concatenate(pieces, axis=-1)  # (out_h, out_w, n, stride x kw x inputs)
+    low_h, low_w = _low(h, out_h, kh, stride), _low(w, out_w, kw, stride)
+    # pixel (s i + p, s j + q) stands at [i, p, j, q]: so that all slices are of neighbours
+    x = jnp.pad(x.transpose(1, 2, 0, 3), ((0, out_h * stride - h), (0, out_w * stride - w), (0, 0), (0, 0)))
+    x = x.reshape(out_h, stride, out_w, stride, n, inputs)
 
-    total = jnp.zeros((out_h, out_w, n, outputs), x.dtype)
-    for away, taps in _distances(kh, stride, low_h).items():
-        first, last = max(0, away), min(out_h, out_h + away)  # the rows of patches that there are
-        if first >= last:
-            continue
-        phases = [(tap - low_h) % stride * kw * inputs for tap in taps]
-        rows = patches[first:last, ..., phases[0] : phases[-1] + kw * inputs].reshape((last - first) * out_w * n, -1)
-        product = rows @ kernel[taps[0] : taps[-1] + 1].reshape(-1, outputs)
-        shape = (last - first, out_w, n, outputs)
-        total += jnp.pad(product.reshape(shape), ((first - away, out_h - last + away), (0, 0), (0, 0), (0, 0)))
-    return total.transpose(2, 0, 1, 3)
+    parts = []
+    for (first, last), (left, right) in _columns(out_w, kw, stride, low_w).items():
+        total = jnp.zeros((out_h, right - left, n, outputs), x.dtype)
+        for p in range(stride):
+            taps = [
+                tap for tap in range(kh) if (tap - low_h) % stride == p and -out_h < (tap - low_h) // stride < out_h
+            ]
+            if not taps:
+                continue
+            places = [divmod(tap - low_w, stride) for tap in range(first, last)]
+            pieces = [x[:, p, left + away : right + away, q] for away, q in places]
+            patches = jnp.concatenate(pieces, axis=-1).reshape(-1, len(places) * inputs)
+            rows = kernel[taps[0] : taps[-1] + 1 : stride, first:last].transpose(1, 2, 0, 3)
+            made = patches @ rows.reshape(len(places) * inputs, -1)
+            made = made.reshape(out_h, right - left, n, len(taps), outputs)
+            for i, tap in enumerate(taps):
+                total += _moved(made[:, :, :, i], (tap - low_h) // stride)
+        parts.append(total)
+    return jnp.concatenate(parts, axis=1).transpose(2, 0, 1, 3)
 
 
-def _distances(kernel: int, stride: int, low: int) -> dict[int, list[int]]:
-    """A kernel's rows by how many strides away from the output's row they look.
+def _columns(out: int, kernel: int, stride: int, low: int) -> dict[tuple[int, int], tuple[int, int]]:
+    """Ranges of output columns, each with the range of the kernel's taps that lie inside of the images there.
 
-    >>> _distances(5, 2, 1)
-    {-1: [0], 0: [1, 2], 1: [3, 4]}
+    >>> _columns(7, 5, 1, 2)
+    {(2, 5): (0, 1), (1, 5): (1, 2), (0, 5): (2, 5), (0, 4): (5, 6), (0, 3): (6, 7)}
     """
-    found: dict[int, list[int]] = {}
-    for tap in range(kernel):
-        found.setdefault((tap - low) // stride, []).append(tap)
+    found: dict[tuple[int, int], tuple[int, int]] = {}
+    for j in range(out):
+        taps = max(0, low - stride * j), min(kernel, low + stride * (out - j))
+        found[taps] = found.get(taps, (j,))[0], j + 1
     return found
+
+
+def _moved(rows: Float[Array, "h w n outputs"], away: int) -> Float[Array, "h w n outputs"]:
+    """Row i + away comes to i; zeros come in."""
+    first, last = max(0, away), len(rows) + min(0, away)
+    return jnp.pad(rows[first:last], ((first - away, len(rows) - last + away), (0, 0), (0, 0), (0, 0)))
