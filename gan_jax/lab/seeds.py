@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, UInt8
 from .. import data, metrics, train
 from ..explorer.ground import ground
 from ..train import Gan, Hyperparams, State
-from ..train.blocks import CAPACITY, Block, Game, _walk, begin, mesh_of, plan, together
+from ..train.blocks import CAPACITY, Block, Game, _walk, begin, loose, mesh_of, plan, rows, together
 
 SIDE, SHOWN = 32, 128
 """Pixels a side of a small picture's heat map, and the fake samples on it."""
@@ -178,7 +178,7 @@ class Runs:
 
     def pick(self, i: int) -> State:
         """One run's state."""
-        return jax.tree.map(lambda leaf: train.blocks.loose(leaf[i]), self.states)
+        return jax.tree.map(loose, rows(self.states, i))
 
     def pictures(self, latents: Any, real: Any, window: Any, probability: bool, averaged: bool) -> Pictures:
         """Picture every run.

@@ -190,17 +190,6 @@ def mesh_of(plan: Plan) -> Mesh | None:
     return Mesh(np.array(jax.local_devices()[: plan.devices]), ("runs",)) if plan.devices > 1 else None
 
 
-def cut(runs: PyTree, plan: Plan) -> list[PyTree]:
-    """Cut a pytree of arrays with one row a run into blocks; the last run fills up the last of them."""
-    rows = np.minimum(np.arange(plan.blocks * plan.width * plan.devices), plan.runs - 1).reshape(plan.blocks, -1)
-    return [jax.tree.map(lambda leaf, some=some: jnp.asarray(leaf[some]), runs) for some in rows]
-
-
-def together(blocks: list[PyTree], plan: Plan) -> PyTree:
-    """Put blocks together again, and take the copies away."""
-    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[: plan.runs], *blocks)
-
-
 def loose(leaf: Array) -> Array:
     """The array on JAX's first device, free to go to others."""
     if not leaf.committed:
@@ -230,6 +219,41 @@ class _Compiled:
 
     def _cache_size(self) -> int:
         return self._program._cache_size()
+
+
+# each of these is one program for all leaves: one for each leaf's shape would take longer to compile
+
+
+def _rows(runs: PyTree, at: Any) -> PyTree:
+    return jax.tree.map(lambda leaf: leaf[at], runs)
+
+
+def _joined(blocks: list[PyTree], runs: int) -> PyTree:
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:runs], *blocks)
+
+
+def _shaped(runs: PyTree, axes: int, shape: tuple[int, ...]) -> PyTree:
+    return jax.tree.map(lambda leaf: leaf.reshape(*shape, *leaf.shape[axes:]), runs)
+
+
+rows = _Compiled(_rows, (), 0)
+"""`rows(runs, at)`: every leaf's element or elements at an index."""
+
+shaped = _Compiled(_shaped, (1, 2), 0)
+"""`shaped(runs, axes, shape)`: every leaf with another shape in place of its first axes."""
+
+_join = _Compiled(_joined, (1,), 0)
+
+
+def cut(runs: PyTree, plan: Plan) -> list[PyTree]:
+    """Cut a pytree of arrays with one row a run into blocks; the last run fills up the last of them."""
+    places = np.minimum(np.arange(plan.blocks * plan.width * plan.devices), plan.runs - 1).reshape(plan.blocks, -1)
+    return [rows(runs, some) for some in places]
+
+
+def together(blocks: list[PyTree], plan: Plan) -> PyTree:
+    """Put blocks together again, and take the copies away."""
+    return _join(blocks, plan.runs)
 
 
 def _begin_block(gan: Gan, shared: Hyperparams, own: dict[str, Array], keys: Key[Array, " width"]) -> State:

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from ..data import Target
 from ..errors import Interrupted, check_count, check_key, check_memory, suggestion
-from .blocks import MEMORY, Block, Game, Plan, Walked, begin, cut, in_bytes, loose, plan, rounds, together
+from .blocks import MEMORY, Block, Game, Plan, Walked, begin, cut, in_bytes, loose, plan, rounds, rows, shaped, together
 from .hyperparams import Hyperparams, dials
 from .loops import _check_game
 from .rules import Gan
@@ -82,7 +82,7 @@ class Sweep:
     @property
     def runs(self) -> State:
         """The states one after the other: the dimensions flattened into one leading axis."""
-        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[len(self.shape) :]), self.states)
+        return shaped(self.states, len(self.shape), (-1,))
 
     def place(self, *index: int, **labels: Any) -> tuple[int, ...]:
         """Find one run.
@@ -129,7 +129,7 @@ class Sweep:
     def pick(self, *index: int, **labels: Any) -> State:
         """Take one run out, by place or by label: `pick(0, 2)`, `pick(lr_g=1e-3, seed=2)`; see `place`."""
         at = self.place(*index, **labels)
-        return jax.tree.map(lambda leaf: loose(leaf[at]), self.states)
+        return jax.tree.map(loose, rows(self.states, at))
 
     def curves(self, *index: int, **labels: Any) -> History:
         """Take one run's history out, by place or by label, for `plots.losses` and its like."""
@@ -411,15 +411,16 @@ def _collect(
 
     shape, dims = (*grid.sizes.values(), len(keys)), (*grid.sizes, "seed")
     block = together(walked.blocks, cutting)
-    shaped = lambda leaf: leaf.reshape(*shape, *leaf.shape[1:])  # noqa: E731
-    rows = np.moveaxis(np.concatenate(walked.pieces, axis=1), 1, -1)  # (fields, runs, kept)
-    variables = {name: ((*dims, "step"), shaped(values)) for name, values in zip(History._fields, rows, strict=True)}
+    kept = np.moveaxis(np.concatenate(walked.pieces, axis=1), 1, -1)  # (fields, runs, kept)
+    variables = {
+        name: ((*dims, "step"), values.reshape(*shape, -1)) for name, values in zip(History._fields, kept, strict=True)
+    }
     if start is not None:
         for name, (labels, values) in variables.items():
             variables[name] = (labels, np.concatenate([start.history[name].values, values], axis=-1))
     history = xarray.Dataset(
-        {**variables, "diverged_at": (dims, shaped(np.asarray(block.diverged_at)))},
+        {**variables, "diverged_at": (dims, np.asarray(block.diverged_at).reshape(shape))},
         {**grid.coordinates, "seed": np.arange(len(keys)), "step": np.arange(0, walked.done, every)},
     )
     seconds = time.perf_counter() - began + (start.seconds if start else 0.0)
-    return Sweep(jax.tree.map(shaped, block.states), history, keys, every, seconds, cutting)
+    return Sweep(shaped(block.states, 1, shape), history, keys, every, seconds, cutting)
