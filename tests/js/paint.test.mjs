@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { load } from "./load.mjs";
 
-const names = ["PALETTES", "decode", "placing", "ramp"];
-const { PALETTES, decode, placing, ramp } = await load(["driver.js", "paint.js"], names);
+const names = ["PALETTES", "decode", "levelled", "placing", "ramp"];
+const { PALETTES, decode, levelled, placing, ramp } = await load(["driver.js", "paint.js"], names);
 
 // Two runs as frames.py packs them: each array padded to 4 bytes.
 const ARRAYS = [
@@ -61,3 +61,27 @@ for (const [theme, palette] of Object.entries(PALETTES)) {
     for (let i = 0; i < 256; i++) assert.equal(table[4 * i + 3], 255);
   });
 }
+
+test("the bytes of a nearly flat D are smoothed until its middle lies where it is; others stay as they are", () => {
+  const side = 64;
+  const plane = (slope) =>
+    Uint8Array.from({ length: side * side }, (_, i) =>
+      Math.round(127.5 + slope * ((i % side) - side / 2 - Math.floor(i / side) / 2)),
+    );
+  const crossing = (values, row) => {
+    for (let column = 0; column + 1 < side; column++) {
+      const [a, b] = [values[row * side + column] - 127.5, values[row * side + column + 1] - 127.5];
+      if (a <= 0 && b > 0) return column + a / (a - b);
+    }
+    return NaN;
+  };
+  const worst = (values) =>
+    Math.max(...Array.from({ length: 40 }, (_, row) => Math.abs(crossing(values, row + 8) - side / 2 - (row + 8) / 2)));
+  const flat = plane(0.37); // a byte is three cells wide
+  assert.ok(worst(flat) >= 0.5);
+  assert.ok(worst(levelled(flat, side)) < 0.15);
+  const steep = plane(3);
+  assert.equal(levelled(steep, side), steep);
+  const even = new Uint8Array(side * side).fill(127);
+  assert.deepEqual([...levelled(even, side)], [...even]);
+});

@@ -166,9 +166,29 @@ function dots(context, points, { x, y }, { canvas, half }) {
   }
 }
 
-// Where D cannot decide: the line on which the heat map passes its middle, by marching squares.
-function contour(context, surface, side, width, height, colour) {
+// The bytes of a nearly flat picture, each with its neighbours averaged, the more often the wider one byte is.
+function levelled(surface, side) {
+  const span = Math.max(...surface) - Math.min(...surface);
+  let values = surface;
+  for (let pass = span && span < 128 ? Math.min(16, Math.round(256 / span)) : 0; pass > 0; pass--) {
+    for (const stride of [1, side]) {
+      const from = values;
+      values = new Float32Array(from.length);
+      for (let i = 0; i < from.length; i++) {
+        const place = stride === 1 ? i % side : Math.floor(i / side);
+        const edge = place === 0 || place === side - 1; // there it stays: half a mean would bend the line
+        values[i] = edge ? from[i] : (from[i - stride] + from[i] + from[i + stride]) / 3;
+      }
+    }
+  }
+  return values;
+}
+
+// Where D cannot decide: the line on which the heat map passes its middle, by marching squares. Where D is nearly flat a
+// byte more or less is several cells away, and the line would be a staircase.
+function contour(context, bytes, side, width, height, colour) {
   const level = 127.5;
+  const surface = levelled(bytes, side);
   const place = (i) => (i + 0.5) / side;
   const path = new Path2D();
   for (let row = 0; row < side - 1; row++) {
