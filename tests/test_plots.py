@@ -55,6 +55,9 @@ PICTURES = {
     "spectrum of a step": lambda: plots.spectrum({"a": np.array([1 + 0.1j, 1 - 0.1j]), "b": np.array([0.5])}),
     "spectrum of a field": lambda: plots.spectrum({"a": np.array([0.0]), "b": np.array([1j, -1j])}, of="field"),
     "distances": lambda: plots.distances({"a": 0.9 ** np.arange(50), "b": np.full(30, 2.0)}, predicted={"a": 0.9}),
+    "scores of long names": lambda: plots.scores(
+        dict.fromkeys(["gradient penalty, two-sided 10", "b"], np.arange(5.0)), perfect=metrics.Perfect(4.0, 0.1)
+    ),
     "scores of several metrics": lambda: plots.scores(
         {"modes": {"a": np.arange(8.0), "b": np.array([1, np.nan])}, "KL": {"a": np.ones(5), "b": np.ones(2)}},
         perfect={"modes": metrics.Perfect(8.0, 0.1)}, limits={"KL": (0, 2)}, title="Two scores"

@@ -130,7 +130,7 @@ def _by_rows(x: Images, kernel: Kernel, stride: int) -> Others:
     low_h, low_w = _low(h, out_h, kh, stride), _low(w, out_w, kw, stride)
     # pixel (s i + p, s j + q) stands at [i, p, j, q]: so that all slices are of neighbours
     x = jnp.pad(x.transpose(1, 2, 0, 3), ((0, out_h * stride - h), (0, out_w * stride - w), (0, 0), (0, 0)))
-    x = x.reshape(out_h, stride, out_w, stride, n, inputs)
+    x = _once(x.reshape(out_h, stride, out_w, stride, n, inputs))
 
     parts = []
     for (first, last), (left, right) in _columns(out_w, kw, stride, low_w).items():
@@ -150,7 +150,12 @@ def _by_rows(x: Images, kernel: Kernel, stride: int) -> Others:
             for i, tap in enumerate(taps):
                 total += _moved(made[:, :, :, i], (tap - low_h) // stride)
         parts.append(total)
-    return jnp.concatenate(parts, axis=1).transpose(2, 0, 1, 3)
+    return _once(jnp.concatenate(parts, axis=1)).transpose(2, 0, 1, 3)
+
+
+_once = jax.lax.optimization_barrier
+"""What comes before is computed once. Else XLA computes it anew for each slice, and its gradient likewise: an
+activation, its dropout and its batch norm a dozen times."""
 
 
 def _columns(out: int, kernel: int, stride: int, low: int) -> dict[tuple[int, int], tuple[int, int]]:

@@ -47,7 +47,7 @@ def scores(
         if list(table) != names or not names:
             raise ValueError(f"every metric needs the same settings in the same order, {names}; {metric!r} has "
                              f"{list(table)}")  # fmt: skip
-    wide = WIDE[0] + 1.2 if len(tables) == 1 else 2.9 * len(tables) + width_of(names)
+    wide = (WIDE[0] + 0.9 if len(tables) == 1 else 2.9 * len(tables)) + width_of(names)
     picture = Picture(figsize=(wide, 1.3 + 0.55 * len(names)))
     axes = list(picture.subplots(1, len(tables), squeeze=False)[0])
     words = []
