@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnchoredOffsetbox
 from matplotlib.quiver import Quiver
 
 from gan_jax import data, losses, metrics, nets, plots, theory, train
@@ -112,6 +113,8 @@ def test_no_text_is_clipped_or_written_over_another(picture):
                 if text.get_text() and axes.axison:
                     overhang = [-box.x0, -box.y0, box.x1 - picture.bbox.x1, box.y1 - picture.bbox.y1]
                     assert max(overhang) <= 1, text.get_text()
+            for row in (artist for artist in axes.artists if isinstance(artist, AnchoredOffsetbox)):
+                assert row.get_window_extent().x1 <= picture.bbox.x1 + 1, "the names of the colours"
 
 
 def test_a_description_is_safe_inside_html():
