@@ -19,6 +19,11 @@ Others = Float[Array, "n h2 w2 outputs"]
 PATCH = 100
 """Numbers in a patch up to which patches are written out whole; larger ones are written out along rows only."""
 
+WIDE = 512
+"""Numbers in a patch from which on what feeds a convolution is computed once. Else XLA computes it anew for each slice,
+and its gradient likewise: an activation, its dropout, its batch norm a dozen times. Where it is narrow, that costs less
+than to write it down and read it again."""
+
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
@@ -128,9 +133,10 @@ def _by_rows(x: Images, kernel: Kernel, stride: int) -> Others:
     (n, h, w, inputs), (kh, kw, _, outputs) = x.shape, kernel.shape
     out_h, out_w = -(-h // stride), -(-w // stride)
     low_h, low_w = _low(h, out_h, kh, stride), _low(w, out_w, kw, stride)
+    once = jax.lax.optimization_barrier if kh * kw * inputs > WIDE else lambda array: array
     # pixel (s i + p, s j + q) stands at [i, p, j, q]: so that all slices are of neighbours
     x = jnp.pad(x.transpose(1, 2, 0, 3), ((0, out_h * stride - h), (0, out_w * stride - w), (0, 0), (0, 0)))
-    x = _once(x.reshape(out_h, stride, out_w, stride, n, inputs))
+    x = once(x.reshape(out_h, stride, out_w, stride, n, inputs))
 
     parts = []
     for (first, last), (left, right) in _columns(out_w, kw, stride, low_w).items():
@@ -150,12 +156,7 @@ def _by_rows(x: Images, kernel: Kernel, stride: int) -> Others:
             for i, tap in enumerate(taps):
                 total += _moved(made[:, :, :, i], (tap - low_h) // stride)
         parts.append(total)
-    return _once(jnp.concatenate(parts, axis=1)).transpose(2, 0, 1, 3)
-
-
-_once = jax.lax.optimization_barrier
-"""What comes before is computed once. Else XLA computes it anew for each slice, and its gradient likewise: an
-activation, its dropout and its batch norm a dozen times."""
+    return once(jnp.concatenate(parts, axis=1)).transpose(2, 0, 1, 3)
 
 
 def _columns(out: int, kernel: int, stride: int, low: int) -> dict[tuple[int, int], tuple[int, int]]:
