@@ -168,18 +168,26 @@ function dots(context, points, { x, y }, { canvas, half }) {
 
 // The bytes of a nearly flat picture, each with its neighbours averaged, the more often the wider one byte is.
 function levelled(surface, side) {
-  const span = Math.max(...surface) - Math.min(...surface);
-  let values = surface;
-  for (let pass = span && span < 128 ? Math.min(16, Math.round(256 / span)) : 0; pass > 0; pass--) {
-    for (const stride of [1, side]) {
-      const from = values;
-      values = new Float32Array(from.length);
-      for (let i = 0; i < from.length; i++) {
-        const place = stride === 1 ? i % side : Math.floor(i / side);
-        const edge = place === 0 || place === side - 1; // there it stays: half a mean would bend the line
-        values[i] = edge ? from[i] : (from[i - stride] + from[i] + from[i + stride]) / 3;
+  let [low, high] = [255, 0];
+  for (let i = 0; i < surface.length; i++) {
+    if (surface[i] < low) low = surface[i];
+    if (surface[i] > high) high = surface[i];
+  }
+  const span = high - low;
+  if (!span || span >= 48) return surface;
+  let [values, next] = [Float32Array.from(surface), Float32Array.from(surface)];
+  const passes = Math.min(16, Math.round(256 / span));
+  for (let pass = 0; pass < 2 * passes; pass++) {
+    const [along, across] = pass % 2 ? [side, 1] : [1, side];
+    for (let line = 0; line < side; line++) {
+      const [first, last] = [line * across, line * across + (side - 1) * along];
+      for (let at = first + along; at < last; at += along) {
+        next[at] = (values[at - along] + values[at] + values[at + along]) / 3;
       }
+      next[first] = values[first]; // half a mean would bend the line at the edge
+      next[last] = values[last];
     }
+    [values, next] = [next, values];
   }
   return values;
 }
