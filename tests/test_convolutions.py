@@ -16,15 +16,16 @@ QUICKLY = {"xla_backend_optimization_level": 0}
 """What these tests compare does not depend on how hard the compiler tries, and compiling is what they cost."""
 
 SIZES = [
-    # images (n, h, w, inputs), kernel, outputs, stride: patches written out whole, then those written out along rows
+    # images (n, h, w, inputs), kernel, outputs, stride: patches written out whole, then those written out along rows,
+    # the first and the last of them wide
     ((2, 4, 4, 1), (5, 5), 4, 2),
     ((2, 5, 4, 3), (4, 4), 2, 1),
-    ((2, 4, 4, 8), (5, 5), 3, 2),
+    ((2, 4, 4, 24), (5, 5), 3, 2),
     ((1, 3, 3, 8), (5, 5), 3, 1),
     ((1, 6, 7, 8), (5, 4), 3, 1),
     ((2, 4, 2, 8), (4, 4), 2, 2),
     ((1, 5, 4, 20), (2, 3), 2, 3),
-    ((2, 1, 2, 120), (1, 1), 2, 2),
+    ((2, 1, 2, 600), (1, 1), 2, 2),
 ]
 DIFFERENTIATED = [(*SIZES[0], True), (*SIZES[2], True), (*SIZES[2], False), (*SIZES[3], False)]
 
